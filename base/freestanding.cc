@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+// What the compiler expects of a C library where there is none (C11, 7.24). On x86_64 the string
+// instructions are what the hardware makes fast, and they keep the code free of vector registers.
+
+#include <cstddef>
+#include <cstdint>
+
+extern "C" {
+
+void* memcpy(void* __restrict destination, const void* __restrict source, size_t count) {
+#if defined(__x86_64__)
+  void* result = destination;
+  size_t words = count / 8;
+  size_t rest = count % 8;
+  asm volatile("rep movsq" : "+D"(destination), "+S"(source), "+c"(words) : : "memory");
+  asm volatile("rep movsb" : "+D"(destination), "+S"(source), "+c"(rest) : : "memory");
+  return result;
+#else
+  auto* to = static_cast<volatile unsigned char*>(destination);
+  const auto* from = static_cast<const unsigned char*>(source);
+  for (size_t i = 0; i < count; ++i) to[i] = from[i];
+  return destination;
+#endif
+}
+
+void* memset(void* destination, int value, size_t count) {
+#if defined(__x86_64__)
+  void* result = destination;
+  uint64_t pattern = 0x0101010101010101U * static_cast<unsigned char>(value);
+  size_t words = count / 8;
+  size_t rest = count % 8;
+  asm volatile("rep stosq" : "+D"(destination), "+c"(words) : "a"(pattern) : "memory");
+  asm volatile("rep stosb" : "+D"(destination), "+c"(rest) : "a"(pattern) : "memory");
+  return result;
+#else
+  auto* to = static_cast<volatile unsigned char*>(destination);
+  for (size_t i = 0; i < count; ++i) to[i] = static_cast<unsigned char>(value);
+  return destination;
+#endif
+}
+
+void* memmove(void* destination, const void* source, size_t count) {
+  auto* to = static_cast<volatile unsigned char*>(destination);
+  const auto* from = static_cast<const volatile unsigned char*>(source);
+  if (reinterpret_cast<uintptr_t>(destination) <= reinterpret_cast<uintptr_t>(source)) {
+    for (size_t i = 0; i < count; ++i) to[i] = from[i];
+  } else {
+    for (size_t i = count; i > 0; --i) to[i - 1] = from[i - 1];
+  }
+  return destination;
+}
+
+int memcmp(const void* left, const void* right, size_t count) {
+  const auto* a = static_cast<const volatile unsigned char*>(left);
+  const auto* b = static_cast<const volatile unsigned char*>(right);
+  for (size_t i = 0; i < count; ++i) {
+    const int difference = a[i] - b[i];
+    if (difference != 0) return difference;
+  }
+  return 0;
+}
+
+size_t strlen(const char* text) {
+  const volatile char* end = text;
+  while (*end != 0) ++end;
+  return static_cast<size_t>(end - text);
+}
+
+}  // extern "C"

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#ifndef BULKHEAD_GUEST_AGENT_PROTOCOL_H_
+#define BULKHEAD_GUEST_AGENT_PROTOCOL_H_
+
+// The agent channel: a byte stream between a pod's `init` (virtio-console port named
+// kAgentPortName) and the command line. The node passes it on unread. Each message is an
+// AgentHeader and its payload; integers are little-endian. The guest is hostile: the command line
+// ends the run at the first message that breaks these rules.
+
+#include <cstdint>
+
+namespace bulkhead {
+
+inline constexpr char kAgentPortName[] = "bulkhead.agent";
+inline constexpr uint32_t kAgentProtocolVersion = 1;
+inline constexpr uint32_t kAgentMaxPayload = 64 * 1024;  // bytes
+
+enum class AgentMessage : uint8_t {
+  // From the guest.
+  kHello = 1,    // u32 version; the first message
+  kStarted = 2,  // the container's process runs
+  kStdout = 3,   // bytes
+  kStderr = 4,   // bytes
+  kExited = 5,   // u32 exit status as a shell has it (128 + N for signal N); output has ended
+  kFailed = 6,   // u32 exit status for the command line (125, 126, 127), then one line of text
+  kLog = 7,      // one line of text for --verbose
+  // To the guest.
+  kStdin = 32,     // bytes
+  kStdinEnd = 33,  // end of file
+  kSignal = 34,    // u32 signal number, for the container's process
+};
+
+struct AgentHeader {
+  AgentMessage type;
+  uint8_t reserved[3];  // zero
+  uint32_t length;      // bytes of payload
+};
+static_assert(sizeof(AgentHeader) == 8);
+
+}  // namespace bulkhead
+
+#endif  // BULKHEAD_GUEST_AGENT_PROTOCOL_H_
