@@ -94,7 +94,9 @@ class PageTable {
     return LevelSize(level);
   }
 
-  Translation Lookup(Environment& environment, uint64_t address) const {
+  // Needs only the environment's Entries.
+  template <typename Reader>
+  Translation Lookup(Reader& environment, uint64_t address) const {
     int level = 0;
     const Entry* entry = Find(environment, address, &level);
     if (entry == nullptr) return {};
@@ -128,7 +130,8 @@ class PageTable {
     return (address >> (kPageShift + kBitsPerLevel * (level - 1))) & (kEntries - 1);
   }
 
-  Entry* Find(Environment& environment, uint64_t address, int* level) const {
+  template <typename Reader>
+  Entry* Find(Reader& environment, uint64_t address, int* level) const {
     HostPhysical table = root_;
     for (int at = Format::kLevels; at >= 1; --at) {
       Entry* entry = environment.Entries(table) + Index(address, at);
