@@ -64,6 +64,11 @@ CallResult DispatchCall(Node& node, Thread& caller, const arch::UserContext& con
   return Calls(node).Dispatch(caller, number, arguments);
 }
 
+uint32_t Calls::RightsFor(const Thread& caller, const Memory& memory) {
+  const Capability* capability = caller.process.capabilities.Find(caller.context.Argument(2));
+  return capability != nullptr && capability->object == &memory ? capability->rights : 0;
+}
+
 CallResult Calls::Install(Thread& caller, Object& object, uint32_t rights) {
   const Result<uint64_t> handle = caller.process.capabilities.Insert(
       {.object = &object, .rights = rights}, caller.process.arena);

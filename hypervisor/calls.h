@@ -17,8 +17,8 @@ namespace bulkhead {
 
 // What a call gives back; or that the caller waits and its answer comes later.
 struct CallResult {
-  CallResult(Status status) : status(status) {}                        // NOLINT
-  CallResult(uint64_t word) : status(Status::kOk), words{word} {}      // NOLINT
+  CallResult(Status status) : status(status) {}                    // NOLINT
+  CallResult(uint64_t word) : status(Status::kOk), words{word} {}  // NOLINT
   CallResult(uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3)
       : status(Status::kOk), words{w0, w1, w2, w3} {}
   CallResult(Result<uint64_t> result) : status(result.status()), words{*result} {}  // NOLINT
@@ -80,6 +80,8 @@ class Calls {
   CallResult SystemControl(Thread& caller, uint64_t operation, uint64_t argument0,
                            uint64_t argument1, uint64_t argument2);
 
+  // What the capability allows through which a map call named its Memory (its third argument).
+  static uint32_t RightsFor(const Thread& caller, const Memory& memory);
   // Puts a new object, whose only reference the caller holds, into its table.
   CallResult Install(Thread& caller, Object& object, uint32_t rights = abi::kAllRights);
   bool IsSystem(const Thread& caller) const;

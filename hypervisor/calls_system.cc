@@ -18,12 +18,15 @@ bool ValidPort(uint64_t port, uint64_t width) {
   return port <= 0xffff && (width == 1 || width == 2 || width == 4);
 }
 
-// Copies user memory in, page by page, through the process's own page table.
-Status CopyIn(const Process& process, uint64_t address, char* to, uint64_t length) {
+// Copies user memory in, page by page, through the process's own page table. Only RAM that was
+// given out: nothing else is sure to be in the direct map.
+Status CopyIn(const PageAllocator& pages, const Process& process, uint64_t address, char* to,
+              uint64_t length) {
   while (length > 0) {
     if (address >= abi::kUserTop) return Status::kInvalidArgument;
     const Translation translation = process.space.Lookup(address);
-    if (translation.level == 0 || !translation.attributes.user || translation.attributes.device) {
+    if (translation.level == 0 || !translation.attributes.user ||
+        !pages.Owns(Raw(translation.physical), 1)) {
       return Status::kInvalidArgument;
     }
     const uint64_t part = std::min(length, kPageSize - address % kPageSize);
@@ -44,7 +47,7 @@ CallResult Calls::SystemControl(Thread& caller, uint64_t operation, uint64_t arg
     case abi::SystemOperation::kLog: {
       if (argument1 > abi::kMaxLogLength) return Status::kInvalidArgument;
       char text[abi::kMaxLogLength];
-      BULKHEAD_RETURN_IF_ERROR(CopyIn(caller.process, argument0, text, argument1));
+      BULKHEAD_RETURN_IF_ERROR(CopyIn(node_.pages, caller.process, argument0, text, argument1));
       LogLine(std::string_view(text, argument1));
       return uint64_t{0};
     }
@@ -72,7 +75,7 @@ CallResult Calls::SystemControl(Thread& caller, uint64_t operation, uint64_t arg
     }
     case abi::SystemOperation::kTotals:
       return CallResult(node_.pages.total_pages(), node_.pages.free_pages(),
-                        node_.own_bytes >> kPageShift, 0);
+                        (node_.own[0].length + node_.own[1].length) >> kPageShift, 0);
     case abi::SystemOperation::kReset:
       arch::ResetMachine();
     case abi::SystemOperation::kDumpTrace:

@@ -6,6 +6,7 @@
 
 // The state of the hypervisor: one Node for the machine; in tests, one for each test.
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <new>
@@ -38,7 +39,18 @@ struct Node {
   Reaper reaper;
   Process* root = nullptr;
   uint64_t next_process_id = 0;
-  uint64_t own_bytes = 0;  // memory that was never the allocator's
+
+  // The hypervisor's own memory, which the allocator never had: its image, its first tables.
+  struct Range {
+    uint64_t start = 0;
+    uint64_t length = 0;
+  };
+  std::array<Range, 2> own = {};
+  bool IsOwn(uint64_t start, uint64_t length) const {
+    return std::any_of(own.begin(), own.end(), [&](const Range& range) {
+      return start < range.start + range.length && range.start < start + length;
+    });
+  }
 
   struct InterruptBinding {
     Event* event = nullptr;  // kept alive
