@@ -51,8 +51,8 @@ struct BootInfo {
   MemoryRegion regions[kMaxMemoryRegions];
   char command_line[kCommandLineCapacity];  // NUL-terminated
 };
-static_assert(offsetof(BootInfo, regions) == 80);
-static_assert(sizeof(BootInfo) == 80 + 24 * kMaxMemoryRegions + kCommandLineCapacity);
+static_assert(offsetof(BootInfo, regions) == 72);
+static_assert(sizeof(BootInfo) == 72 + 24 * kMaxMemoryRegions + kCommandLineCapacity);
 
 }  // namespace bulkhead
 
