@@ -78,7 +78,7 @@ class DriverQueue {
 
   // The parts of the queue lie in the pages from `base` on: descriptors, available, used.
   DriverQueue(const TestRam& ram, uint64_t base, uint16_t size)
-      : ram_(ram), base_(base), size_(size) {}
+      : ram_(&ram), base_(base), size_(size) {}
 
   uint16_t size() const { return size_; }
   Virtqueue::Rings rings() const {
@@ -88,7 +88,7 @@ class DriverQueue {
   }
 
   void SetDescriptor(uint16_t index, const VirtqDescriptor& descriptor) {
-    ram_.PutValue(base_ + uint64_t{16} * index, descriptor);
+    ram_->PutValue(base_ + uint64_t{16} * index, descriptor);
   }
   // Writes a chain into the next descriptors, without making it available; returns its head.
   uint16_t Chain(std::span<const Buffer> buffers) {
@@ -106,7 +106,7 @@ class DriverQueue {
     return head;
   }
   void Offer(uint16_t head) {
-    ram_.PutValue(base_ + 0x1000 + 2 * (kVirtqRingWord + available_ % size_), head);
+    ram_->PutValue(base_ + 0x1000 + 2 * (kVirtqRingWord + available_ % size_), head);
     SetAvailableIndex(++available_);
   }
   uint16_t Add(std::span<const Buffer> buffers) {
@@ -125,16 +125,16 @@ class DriverQueue {
   uint16_t available_event() const { return Word(base_ + 0x2000, VirtqAvailEventWord(size_)); }
   VirtqUsedElement used(uint16_t index) const {
     const uint64_t address = base_ + 0x2000 + 4 + uint64_t{8} * (index % size_);
-    return ram_.memory().Read<VirtqUsedElement>(static_cast<GuestPhysical>(address)).value();
+    return ram_->memory().Read<VirtqUsedElement>(static_cast<GuestPhysical>(address)).value();
   }
 
  private:
-  void Word(uint64_t ring, size_t word, uint16_t value) { ram_.PutValue(ring + 2 * word, value); }
+  void Word(uint64_t ring, size_t word, uint16_t value) { ram_->PutValue(ring + 2 * word, value); }
   uint16_t Word(uint64_t ring, size_t word) const {
-    return ram_.memory().Read<uint16_t>(static_cast<GuestPhysical>(ring + 2 * word)).value();
+    return ram_->memory().Read<uint16_t>(static_cast<GuestPhysical>(ring + 2 * word)).value();
   }
 
-  const TestRam& ram_;
+  const TestRam* ram_;
   uint64_t base_;
   uint16_t size_;
   uint16_t next_descriptor_ = 0;
