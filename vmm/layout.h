@@ -9,8 +9,6 @@
 
 #include <cstdint>
 
-#include "base/align.h"
-
 namespace bulkhead::layout {
 
 // RAM starts at 0. What does not fit below the device hole goes on from 4 GiB.
