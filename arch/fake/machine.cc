@@ -76,7 +76,9 @@ void MarkUsed(void* memory, size_t size) {
 
 void PutChar(char c) { fake::TheMachine().log += c; }
 
-HostPhysical KernelRoot() { return static_cast<HostPhysical>(fake::Machine::kRamStart - kPageSize); }
+HostPhysical KernelRoot() {
+  return static_cast<HostPhysical>(fake::Machine::kRamStart - kPageSize);
+}
 
 void SetTimer(Cpu& cpu, uint64_t deadline) {
   cpu.deadline = deadline;

@@ -13,7 +13,8 @@ namespace bulkhead::arch {
 // A user thread's registers. As on the real machines, results overwrite the registers that held
 // arguments, so a core that reads an argument too late is caught.
 struct UserContext {
-  uint64_t r[7];  // [0]: number of the call, then status; [1] to [6]: arguments; [2] to [5]: results
+  uint64_t
+      r[7];  // [0]: number of the call, then status; [1] to [6]: arguments; [2] to [5]: results
   uint64_t pc;
   uint64_t sp;
   uint64_t fault;

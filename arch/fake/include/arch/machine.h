@@ -49,12 +49,12 @@ class Machine {
   bool IsRam(const void* memory, size_t size) const;
 
   uint64_t now = 1000;
-  uint64_t timer = ~uint64_t{0};      // last SetTimer
-  HostPhysical active_root = {};      // last ActivateAddressSpace
+  uint64_t timer = ~uint64_t{0};  // last SetTimer
+  HostPhysical active_root = {};  // last ActivateAddressSpace
   uint64_t address_space_switches = 0;
   std::string log;
   unsigned next_vector = 1;
-  uint64_t port_value = 0;            // of the last write
+  uint64_t port_value = 0;  // of the last write
   bool virtualization = true;
   Guest guest;
 
