@@ -21,9 +21,13 @@ void Reaper::AddEnded(Process& process) {
 
 void Reaper::Step(Node& node) {
   if (Object* object = dead_; object != nullptr) {
-    if (TakeApart(node, *object)) return;
+    // Out of the list first: taking it apart can put others in front of it.
     dead_ = object->next_dead_;
-    Free(node, *object);
+    if (TakeApart(node, *object)) {
+      Push(dead_, *object);
+    } else {
+      Free(node, *object);
+    }
   } else if (Process* process = ended_; process != nullptr) {
     if (Empty(node, *process)) return;
     ended_ = static_cast<Process*>(process->next_dead_);
