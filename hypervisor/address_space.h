@@ -71,7 +71,7 @@ class AddressSpace {
     for (uint64_t work = 0; work < kWork && mapping->done < length;) {
       const uint64_t at = address + mapping->done;
       const uint64_t from = offset + mapping->done;
-      const Result<Memory::Piece> piece = memory.Populate(from, arena, pages);
+      const Result<Memory::Piece> piece = memory.Populate(from, pages);
       if (!piece.ok()) return piece.status();
       const bool super = (piece->superpage || memory.fixed()) &&
                          IsAligned(at | Raw(piece->physical), kSuperpageSize) &&

@@ -68,7 +68,7 @@ bool Reaper::TakeApart(Node& node, Object& object) {
   switch (object.kind()) {
     case ObjectKind::kMemory: {
       auto& memory = static_cast<Memory&>(object);
-      if (memory.FreeOne(owner.arena, node.pages)) return true;
+      if (memory.FreeOne(node.pages)) return true;
       if (!memory.fixed()) owner.quota.Refund(memory.size() >> kPageShift);
       return false;
     }
