@@ -86,7 +86,6 @@ bool Reaper::TakeApart(Node& node, Object& object) {
     }
     case ObjectKind::kProcess: {
       auto& process = static_cast<Process&>(object);
-      if (process.watcher != nullptr) Release(node, *process.watcher);
       owner.quota.Refund(process.quota.limit());
       return false;
     }
