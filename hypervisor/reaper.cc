@@ -36,20 +36,35 @@ void Reaper::Step(Node& node) {
   }
 }
 
-// What an ended process held: capabilities and threads first, then its memory map.
+// Takes a channel out of its owner's list, if it is in.
+void Reaper::Disown(Channel& channel) {
+  Process& owner = *channel.owner();
+  if (channel.previous_owned != nullptr) {
+    channel.previous_owned->next_owned = channel.next_owned;
+  } else if (owner.channels == &channel) {
+    owner.channels = channel.next_owned;
+  }
+  if (channel.next_owned != nullptr) channel.next_owned->previous_owned = channel.previous_owned;
+  channel.previous_owned = nullptr;
+  channel.next_owned = nullptr;
+}
+
+// What an ended process held: those who wait for its answers, capabilities and threads, then its
+// memory map.
 bool Reaper::Empty(Node& node, Process& process) {
-  if (Capability* capability = process.capabilities.Any(); capability != nullptr) {
-    Object& object = *capability->object;
-    if (object.kind() == ObjectKind::kChannel && object.owner() == &process) {
-      auto& channel = static_cast<Channel&>(object);
-      for (ThreadQueue* queue : {&channel.callers, &channel.answering}) {
-        if (Thread* caller = queue->front(); caller != nullptr) {
-          caller->context.SetStatus(Status::kEnded);
-          Wake(node, *caller);
-          return true;
-        }
+  if (Channel* channel = process.channels; channel != nullptr) {
+    for (ThreadQueue* queue : {&channel->answering, &channel->callers}) {
+      if (Thread* caller = queue->front(); caller != nullptr) {
+        caller->context.SetStatus(Status::kEnded);
+        Wake(node, *caller);
+        return true;
       }
     }
+    Disown(*channel);
+    return true;
+  }
+  if (Capability* capability = process.capabilities.Any(); capability != nullptr) {
+    Object& object = *capability->object;
     process.capabilities.Clear(*capability);
     Release(node, object);
     return true;
@@ -89,9 +104,11 @@ bool Reaper::TakeApart(Node& node, Object& object) {
       owner.quota.Refund(process.quota.limit());
       return false;
     }
+    case ObjectKind::kChannel:
+      Disown(static_cast<Channel&>(object));
+      return false;
     case ObjectKind::kThread:
     case ObjectKind::kEvent:
-    case ObjectKind::kChannel:
       return false;
   }
   return false;
