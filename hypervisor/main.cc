@@ -37,13 +37,13 @@ uint64_t EarlyBytes(const BootInfo& boot, uint64_t blocks) {
   const uint64_t directories = superpages / 512 + boot.region_count + 8;
   const uint64_t edges = 2 * uint64_t{boot.region_count};
   constexpr uint64_t kUpperHalf = 256;
-  constexpr uint64_t kImageTables = 16 + arch::kCpuPages;
+  constexpr uint64_t kImageTables = 24 + arch::kCpuPages;
   const uint64_t tables = directories + edges + kUpperHalf + kImageTables;
   return AlignUp(blocks * sizeof(PageAllocator::Block), kPageSize) + tables * kPageSize;
 }
 
 // Cuts the early memory out of a usable region below 4 GiB, which is mapped one to one.
-EarlyMemory TakeEarlyMemory(BootInfo& boot, uint64_t bytes) {
+arch::EarlyMemory TakeEarlyMemory(BootInfo& boot, uint64_t bytes) {
   constexpr uint64_t kMapped = uint64_t{4} << 30;
   constexpr uint64_t kLowMemory = uint64_t{1} << 20;
   for (uint32_t i = 0; i < boot.region_count; ++i) {
@@ -93,7 +93,7 @@ extern "C" [[noreturn]] void HypervisorMain(const BootInfo* boot) {
 
   std::span regions(g_boot.regions, g_boot.region_count);
   const uint64_t blocks = PageAllocator::BlocksFor(regions);
-  EarlyMemory early = TakeEarlyMemory(g_boot, EarlyBytes(g_boot, blocks));
+  arch::EarlyMemory early = TakeEarlyMemory(g_boot, EarlyBytes(g_boot, blocks));
   const Node::Range early_range = {early.next, early.end - early.next};
   const uint64_t block_bytes = AlignUp(blocks * sizeof(PageAllocator::Block), kPageSize);
   const HostPhysical block_memory = early.Take(block_bytes >> kPageShift);

@@ -83,7 +83,7 @@ void* __dso_handle = nullptr;
 
 namespace std::inline __1 {
 // A check of the hardened library failed.
-[[noreturn]] void __libcpp_verbose_abort(const char* text, ...) noexcept {
+[[noreturn]] void __libcpp_verbose_abort(const char* text, ...) {
   bulkhead::Abort(text);
 }
 }  // namespace std::inline __1

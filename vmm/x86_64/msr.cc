@@ -53,8 +53,7 @@ const Fixed* FindFixed(uint32_t index, bool amd) {
 // The local APIC is in x2APIC mode from the beginning, so that no kernel ever looks for the
 // memory-mapped one.
 uint64_t GuestMsrs::ApicBase() const {
-  return layout::kLocalApicBase | kApicEnable | kX2apicEnable |
-         (config_.bootstrap ? kBootstrap : 0);
+  return layout::kLocalApicBase | kApicEnable | kX2apicEnable | (bootstrap_ ? kBootstrap : 0);
 }
 
 std::optional<uint64_t> GuestMsrs::Read(uint32_t index, uint64_t guest_tsc) {
@@ -68,7 +67,7 @@ std::optional<uint64_t> GuestMsrs::Read(uint32_t index, uint64_t guest_tsc) {
     case msr::kKvmSystemTime:
       return system_time_;
   }
-  if (const Fixed* fixed = FindFixed(index, config_.amd)) return fixed->value;
+  if (const Fixed* fixed = FindFixed(index, amd_)) return fixed->value;
   CountUnknown(index);
   return std::nullopt;
 }
@@ -80,19 +79,19 @@ bool GuestMsrs::Write(uint32_t index, uint64_t value, const GuestMemory& memory)
       // without its APIC is of no use here. The bootstrap bit is read-only.
       return (value | kBootstrap) == (ApicBase() | kBootstrap);
     case msr::kKvmWallClock:
-      if (!config_.clock.WriteWallClock(memory, GuestPhysical{value})) return false;
+      if (!clock_.WriteWallClock(memory, GuestPhysical{value})) return false;
       wall_clock_ = value;
       return true;
     case msr::kKvmSystemTime:
       // The structure is written once: with a stable counter nothing in it ever changes.
       if ((value & kSystemTimeEnable) != 0 &&
-          !config_.clock.WriteTimeInfo(memory, GuestPhysical{value & ~kSystemTimeEnable})) {
+          !clock_.WriteTimeInfo(memory, GuestPhysical{value & ~kSystemTimeEnable})) {
         return false;
       }
       system_time_ = value;
       return true;
   }
-  if (const Fixed* fixed = FindFixed(index, config_.amd)) {
+  if (const Fixed* fixed = FindFixed(index, amd_)) {
     return (value & ~fixed->ignored) == (fixed->value & ~fixed->ignored);
   }
   CountUnknown(index);

@@ -19,12 +19,11 @@ namespace bulkhead {
 // One vCPU's registers.
 class GuestMsrs {
  public:
-  struct Config {
-    bool amd = false;       // by CPUID's vendor: some exist only there, some only elsewhere
-    bool bootstrap = true;  // this vCPU is the first
-    Pvclock clock = {};
-  };
-  explicit GuestMsrs(const Config& config) : config_(config) {}
+  // `clock` outlives this object and may be set up later, before the guest runs. `amd`: the
+  // processor's vendor by CPUID; some registers exist only there, some only elsewhere. `bootstrap`:
+  // this vCPU is the first.
+  GuestMsrs(const Pvclock& clock, bool amd, bool bootstrap)
+      : clock_(clock), amd_(amd), bootstrap_(bootstrap) {}
 
   // RDMSR: the value, or nothing for #GP. `guest_tsc` is the guest's counter now.
   std::optional<uint64_t> Read(uint32_t index, uint64_t guest_tsc);
@@ -42,7 +41,9 @@ class GuestMsrs {
     last_unknown_ = index;
   }
 
-  Config config_;
+  const Pvclock& clock_;
+  const bool amd_;
+  const bool bootstrap_;
   uint64_t system_time_ = 0;
   uint64_t wall_clock_ = 0;
   uint64_t unknown_count_ = 0;

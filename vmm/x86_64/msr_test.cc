@@ -14,8 +14,9 @@ class MsrTest : public testing::Test {
  protected:
   MsrTest()
       : memory_({0, bytes_}),
-        amd_({.amd = true, .clock = Pvclock(2'000'000'000, 77, 1'000'000'000'000'000'005)}),
-        intel_({.amd = false, .bootstrap = false}) {}
+        clock_(2'000'000'000, 77, 1'000'000'000'000'000'005),
+        amd_(clock_, true, true),
+        intel_(clock_, false, false) {}
 
   bool Write(GuestMsrs& msrs, uint32_t index, uint64_t value) {
     return msrs.Write(index, value, memory_);
@@ -23,6 +24,7 @@ class MsrTest : public testing::Test {
 
   std::vector<std::byte> bytes_ = std::vector<std::byte>(0x10000);
   GuestMemory memory_;
+  Pvclock clock_;
   GuestMsrs amd_;
   GuestMsrs intel_;
 };
