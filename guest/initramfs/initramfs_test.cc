@@ -143,6 +143,16 @@ TEST_F(ResolveModulesTest, NamesWhatIsWrong) {
   EXPECT_FALSE(ResolveModules(dir_ / "nowhere", {}).ok());
 }
 
+TEST(WithoutSignatureTest, CutsExactlyTheSignature) {
+  const std::string marker = "~Module signature appended~\n";
+  const std::string info = "\0\0\2\0\0\0\0\0\0\0\0\5"s;
+  EXPECT_EQ(WithoutSignature("module" + "12345"s + info + marker), "module");
+  // Not signed, cut short, or a length beyond the file's start: as it is.
+  for (const std::string& file : {"module"s, ""s, marker, "123"s + info + marker}) {
+    EXPECT_EQ(WithoutSignature(file), file);
+  }
+}
+
 TEST(ElfFileTest, ReadsThisProgram) {
   const absl::StatusOr<std::string> self = ReadWholeFile("/proc/self/exe");
   // /proc files of a known size only; the real path is as good.
