@@ -3,6 +3,7 @@
 
 #include "vmm/machine.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/align.h"
@@ -34,6 +35,29 @@ uint64_t Must(const abi::Answer& answer, const char* what) {
 }
 
 void Must(Status status, const char* what) { Must(abi::Answer{status, {}}, what); }
+
+abi::SegmentRegister ToSegment(const SegmentState& segment) {
+  return {segment.selector, segment.attributes, segment.limit, segment.base};
+}
+
+void SetEntryState(const EntryState& entry, abi::VcpuState& state) {
+  std::copy(entry.gpr.begin(), entry.gpr.end(), state.gpr);
+  state.rip = entry.rip;
+  state.rflags = entry.rflags;
+  state.cr0 = entry.cr0;
+  state.cr3 = entry.cr3;
+  state.cr4 = entry.cr4;
+  state.efer = entry.efer;
+  state.cs = ToSegment(entry.code);
+  for (abi::SegmentRegister* data : {&state.ds, &state.es, &state.ss, &state.fs, &state.gs}) {
+    *data = ToSegment(entry.data);
+  }
+  state.tr = ToSegment(entry.task);
+  // An empty LDT (AMD APM 2, 14.1.3); descriptor tables as after reset.
+  state.ldtr = {.selector = 0, .attributes = 0x82, .limit = 0xffff, .base = 0};
+  state.gdtr = {.selector = 0, .attributes = 0, .limit = 0xffff, .base = 0};
+  state.idtr = {.selector = 0, .attributes = 0, .limit = 0xffff, .base = 0};
+}
 
 std::span<std::byte> Bytes(VmmRange range) {
   return {reinterpret_cast<std::byte*>(range.address), range.length};
@@ -94,12 +118,12 @@ void Machine::LoadGuest() {
       BuildAcpiTables({.cpus = kVcpus, .virtio_devices = devices_->count()}, memory_,
                       static_cast<GuestPhysical>(layout::kAcpiTables), layout::kAcpiTablesSize);
   Must(acpi.status(), "ACPI tables");
-  PvhGuest guest;
-  const PvhError error = LoadPvhGuest({.kernel = Bytes(startup_.kernel),
-                                       .initramfs = Bytes(startup_.initramfs),
-                                       .command_line = startup_.command_line,
-                                       .rsdp = acpi->rsdp},
-                                      memory_, guest);
+  LoadedKernel loaded;
+  const PvhError error = LoadPvhKernel({.kernel = Bytes(startup_.kernel),
+                                        .initramfs = Bytes(startup_.initramfs),
+                                        .command_line = startup_.command_line,
+                                        .rsdp = acpi->rsdp},
+                                       memory_, loaded);
   if (!error.ok()) {
     Text<256> text;
     text << error;
@@ -107,13 +131,12 @@ void Machine::LoadGuest() {
   }
   // Guest time begins now.
   const uint64_t now = Now();
-  tsc_offset_ = 0 - now;
   const uint64_t elapsed = now / startup_.counter_hz * 1'000'000'000 +
                            now % startup_.counter_hz * 1'000'000'000 / startup_.counter_hz;
   clock_ = Pvclock(startup_.counter_hz, 0,
                    startup_.wall_clock == 0 ? 0 : startup_.wall_clock + elapsed);
-  SetPvhEntryState(guest, *state_);
-  state_->tsc_offset = tsc_offset_;
+  SetEntryState(loaded.entry, *state_);
+  state_->tsc_offset = 0 - now;
   state_->dirty = abi::kDirtySystem;
 }
 
