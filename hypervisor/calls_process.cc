@@ -7,6 +7,8 @@
 namespace bulkhead {
 
 CallResult Calls::ProcessCreate(Thread& caller, uint64_t quota) {
+  // Processes outlive their maker: others could hide memory and threads from their own end.
+  if (!IsSystem(caller)) return Status::kDenied;
   const Result<Process*> made = CreateProcess(node_, caller.process, quota >> kPageShift);
   if (!made.ok()) return made.status();
   Process& process = **made;
