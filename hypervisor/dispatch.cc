@@ -56,6 +56,7 @@ void Dispatch(Node& node) {
   Cpu& cpu = node.cpu;
   for (;;) {
     Thread* thread = ChooseThread(node, arch::Now());
+    if (node.root->end != abi::ProcessEnd::kRunning) Fatal("the supervisor has ended");
     if (thread == nullptr) {
       if (node.reaper.idle()) arch::WaitForInterrupt();
       continue;
