@@ -268,6 +268,19 @@ TEST_F(GuestApicTest, TscDeadline) {
   EXPECT_EQ(apic_.deadline(), kNever);
 }
 
+TEST_F(GuestApicTest, TscDeadlineFarAwayAndLongPast) {
+  Write(kTimer, 2 << 17 | 0x42);
+  apic_.set_tsc_offset(uint64_t{0} - 5000);  // the guest's counter began at 5000 of the machine's
+  apic_.WriteTscDeadline(1);
+  EXPECT_EQ(apic_.deadline(), 5001u);
+  apic_.WriteTscDeadline(~uint64_t{0} - 10);
+  EXPECT_EQ(apic_.deadline(), kNever) << "not in the past";
+  apic_.set_tsc_offset(5000);
+  apic_.WriteTscDeadline(100);
+  apic_.Expire(1);
+  EXPECT_EQ(Take(), 0x42) << "long past: at once";
+}
+
 TEST_F(GuestApicTest, ChangingModeDisarms) {
   Write(kTimer, 2 << 17 | 0x42);
   apic_.WriteTscDeadline(500);
