@@ -62,6 +62,16 @@ int memcmp(const void* left, const void* right, size_t count) {
   return 0;
 }
 
+void* memchr(const void* memory, int value, size_t count) {
+  const auto* bytes = static_cast<const volatile unsigned char*>(memory);
+  for (size_t i = 0; i < count; ++i) {
+    if (bytes[i] == static_cast<unsigned char>(value)) {
+      return const_cast<unsigned char*>(bytes + i);
+    }
+  }
+  return nullptr;
+}
+
 size_t strlen(const char* text) {
   const volatile char* end = text;
   while (*end != 0) ++end;

@@ -39,20 +39,20 @@ static_assert(sizeof(MemoryRegion) == 24);
 struct BootInfo {
   uint64_t magic;
   uint32_t version;
-  uint32_t size;            // sizeof(BootInfo)
-  uint64_t image_physical;  // where the hypervisor image lies; 2 MiB aligned
-  uint64_t image_length;    // bytes, from the first to the last loaded byte
-  uint64_t bundle_physical; // page-aligned; the cpio archive
-  uint64_t bundle_length;   // bytes; 0: none was given
-  uint64_t acpi_rsdp;       // physical address of the ACPI root pointer; 0: none
-  uint64_t serial_port;     // x86_64: I/O port of the log UART (16550); 0: none
+  uint32_t size;             // sizeof(BootInfo)
+  uint64_t image_physical;   // where the hypervisor image lies; 2 MiB aligned
+  uint64_t image_length;     // bytes, from the first to the last loaded byte
+  uint64_t bundle_physical;  // page-aligned; the cpio archive
+  uint64_t bundle_length;    // bytes; 0: none was given
+  uint64_t acpi_rsdp;        // physical address of the ACPI root pointer; 0: none
+  uint64_t serial_port;      // x86_64: I/O port of the log UART (16550); 0: none
   uint32_t region_count;
   uint32_t reserved;
   MemoryRegion regions[kMaxMemoryRegions];
   char command_line[kCommandLineCapacity];  // NUL-terminated
 };
-static_assert(offsetof(BootInfo, regions) == 80);
-static_assert(sizeof(BootInfo) == 80 + 24 * kMaxMemoryRegions + kCommandLineCapacity);
+static_assert(offsetof(BootInfo, regions) == 72);
+static_assert(sizeof(BootInfo) == 72 + 24 * kMaxMemoryRegions + kCommandLineCapacity);
 
 }  // namespace bulkhead
 

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#ifndef BULKHEAD_ARCH_X86_64_DESCRIPTORS_H_
+#define BULKHEAD_ARCH_X86_64_DESCRIPTORS_H_
+
+// Segment and interrupt descriptor tables (AMD APM 2, 4.8 and 8.2).
+
+#include <cstdint>
+
+#include "arch/cpu.h"
+
+namespace bulkhead::arch {
+
+// Order fixed by SYSCALL and SYSRET (AMD APM 2, 6.1.1).
+inline constexpr uint16_t kKernelCode = 0x08;
+inline constexpr uint16_t kKernelData = 0x10;
+inline constexpr uint16_t kUserData = 0x18 | 3;
+inline constexpr uint16_t kUserCode = 0x20 | 3;
+inline constexpr uint16_t kTaskState = 0x28;
+
+// Loads this CPU's tables and points GS at `cpu`.
+void LoadDescriptorTables(Cpu& cpu);
+// Where the processor pushes when it leaves user mode.
+void SetKernelEntryStack(uint64_t top);
+
+}  // namespace bulkhead::arch
+
+#endif  // BULKHEAD_ARCH_X86_64_DESCRIPTORS_H_

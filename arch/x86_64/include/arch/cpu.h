@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#ifndef BULKHEAD_ARCH_X86_64_INCLUDE_ARCH_CPU_H_
+#define BULKHEAD_ARCH_X86_64_INCLUDE_ARCH_CPU_H_
+
+// One processor as the core sees it.
+
+#include <cstdint>
+#include <span>
+
+#include "arch/context.h"
+#include "arch/paging.h"
+#include "base/address.h"
+#include "base/status.h"
+#include "boot/boot_info.h"
+
+namespace bulkhead::arch {
+
+class Vcpu;
+
+// The architecture's part of per-CPU data. The first members are read through GS.
+struct Cpu {
+  uint64_t kernel_stack;       // top of the stack the hypervisor runs on
+  uint64_t context_end;        // just past the current thread's UserContext
+  uint64_t scratch;            // entry.S
+  Cpu* self;
+  Vcpu* loaded_vcpu;           // whose floating-point and debug registers the CPU holds
+  HostPhysical host_vmcb;      // VMSAVE area of the host
+  uint64_t host_deadline;      // what the core armed, in counter ticks
+  uint64_t armed_deadline;     // what the timer is set to
+  uint64_t asid_generation;
+  uint32_t next_asid;
+  uint32_t index;
+};
+
+// Prints one character on the log. Usable from the first instruction.
+void InitializeConsole(uint64_t serial_port);
+void PutChar(char c);
+
+// Builds the hypervisor's own page tables and switches to them. `early` is RAM of the hypervisor
+// that is still mapped one to one; tables are taken from it, the rest of it is returned.
+struct EarlyMemory {
+  uint64_t next;  // physical
+  uint64_t end;
+  HostPhysical Take(uint64_t pages);  // zeroed; runs out: fatal
+};
+void EnterOwnAddressSpace(const BootInfo& boot, EarlyMemory& early);
+HostPhysical KernelRoot();
+
+// Descriptor tables, exceptions, calls, timer, virtualisation. `pages` is zeroed memory for this
+// CPU's share of kCpuPages pages.
+inline constexpr uint64_t kCpuPages = 2 + 3 + 2;  // host VMCB, host save; shared I/O and MSR maps
+Status InitializeCpu(Cpu& cpu, HostPhysical pages);
+
+// The machine's counter, and how many of its ticks make a second.
+uint64_t Now();
+uint64_t CounterHz();
+// Has HandleTimer called once Now() >= deadline; ~0: not at all.
+void SetTimer(Cpu& cpu, uint64_t deadline);
+
+// Gives out an interrupt vector for a device's message; what the device writes, and where.
+struct Message {
+  uint64_t address;
+  uint64_t data;
+  unsigned vector;
+};
+inline constexpr unsigned kInterruptCount = 256;
+Result<Message> AllocateMessage(Cpu& cpu);
+
+// Makes `root` the current address space.
+void ActivateAddressSpace(HostPhysical root);
+// Forgets translations of a user address in the current address space.
+void FlushUserPage(uint64_t address);
+
+// Returns to a user thread.
+[[noreturn]] void ResumeUser(Cpu& cpu, UserContext& context);
+// Waits for an interrupt, takes it, returns.
+void WaitForInterrupt();
+
+// The CPU this code runs on. Not to be used while a guest's state is loaded.
+Cpu& CurrentCpu();
+
+[[noreturn]] void ResetMachine();
+uint64_t PortRead(uint16_t port, unsigned width);
+void PortWrite(uint16_t port, unsigned width, uint64_t value);
+
+// Writes a user thread's registers to the log.
+void LogContext(const UserContext& context);
+
+}  // namespace bulkhead::arch
+
+#endif  // BULKHEAD_ARCH_X86_64_INCLUDE_ARCH_CPU_H_

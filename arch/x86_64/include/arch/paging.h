@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#ifndef BULKHEAD_ARCH_X86_64_INCLUDE_ARCH_PAGING_H_
+#define BULKHEAD_ARCH_X86_64_INCLUDE_ARCH_PAGING_H_
+
+// x86_64 page-table formats and the hypervisor's address layout (AMD APM 2, 5.3 and 15.25).
+
+#include <cstdint>
+
+#include "arch/page_table.h"
+#include "base/address.h"
+
+namespace bulkhead::arch {
+
+// All RAM, writable, never executable; without the hypervisor image.
+inline constexpr uint64_t kDirectMap = 0xffff'8000'0000'0000;
+// The image, linked here (boot/x86_64/hypervisor.ld).
+inline constexpr uint64_t kImageBase = 0xffff'ffff'8000'0000;
+// Registers of devices the hypervisor itself uses.
+inline constexpr uint64_t kDeviceMap = 0xffff'ffff'c000'0000;
+
+template <typename T = void>
+T* ToPointer(HostPhysical physical) {
+  return reinterpret_cast<T*>(kDirectMap + Raw(physical));
+}
+
+// The other way round, for what ToPointer gave.
+inline HostPhysical ToPhysical(const void* pointer) {
+  return static_cast<HostPhysical>(reinterpret_cast<uint64_t>(pointer) - kDirectMap);
+}
+
+struct HostFormat {
+  using Entry = uint64_t;
+  static constexpr int kLevels = 4;
+  static constexpr uint64_t kTop = 256;  // the upper half is the hypervisor's, shared
+
+  static constexpr Entry kPresent = 1 << 0;
+  static constexpr Entry kWrite = 1 << 1;
+  static constexpr Entry kUser = 1 << 2;
+  static constexpr Entry kWriteThrough = 1 << 3;
+  static constexpr Entry kCacheDisable = 1 << 4;
+  static constexpr Entry kLarge = 1 << 7;
+  static constexpr Entry kNoExecute = Entry{1} << 63;
+  static constexpr Entry kAddressMask = 0x000f'ffff'ffff'f000;
+
+  static constexpr Entry Leaf(HostPhysical physical, int level, PageAttributes attributes) {
+    Entry entry = Raw(physical) | kPresent;
+    if (attributes.write) entry |= kWrite;
+    if (attributes.user) entry |= kUser;
+    if (!attributes.execute) entry |= kNoExecute;
+    if (attributes.device) entry |= kCacheDisable | kWriteThrough;
+    if (level > 1) entry |= kLarge;
+    return entry;
+  }
+  // Rights of tables are wide open: the leaf decides.
+  static constexpr Entry Table(HostPhysical physical) {
+    return Raw(physical) | kPresent | kWrite | kUser;
+  }
+  static constexpr bool Present(Entry entry) { return (entry & kPresent) != 0; }
+  static constexpr bool IsLeaf(Entry entry, int level) {
+    return level == 1 || (entry & kLarge) != 0;
+  }
+  static constexpr HostPhysical Address(Entry entry) {
+    return static_cast<HostPhysical>(entry & kAddressMask);
+  }
+  static constexpr PageAttributes Attributes(Entry entry) {
+    return {.write = (entry & kWrite) != 0,
+            .execute = (entry & kNoExecute) == 0,
+            .user = (entry & kUser) != 0,
+            .device = (entry & kCacheDisable) != 0};
+  }
+};
+
+// Nested page tables have the host's format; every access is a user access (AMD APM 2, 15.25.5).
+struct GuestFormat : HostFormat {
+  static constexpr uint64_t kTop = 512;
+
+  static constexpr Entry Leaf(HostPhysical physical, int level, PageAttributes attributes) {
+    attributes.user = true;
+    return HostFormat::Leaf(physical, level, attributes);
+  }
+};
+
+}  // namespace bulkhead::arch
+
+#endif  // BULKHEAD_ARCH_X86_64_INCLUDE_ARCH_PAGING_H_

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#include "arch/x86_64/local_apic.h"
+
+#include <algorithm>
+
+#include "arch/cpu.h"
+#include "arch/log.h"
+#include "arch/paging.h"
+#include "arch/x86_64/registers.h"
+
+namespace bulkhead::arch {
+namespace {
+
+enum Register : uint32_t {  // offsets in memory; MSR number is 0x800 + offset / 16
+  kId = 0x20,
+  kTaskPriority = 0x80,
+  kEndOfInterrupt = 0xb0,
+  kSpurious = 0xf0,
+  kTimer = 0x320,
+  kLint0 = 0x350,
+  kLint1 = 0x360,
+  kInitialCount = 0x380,
+  kCurrentCount = 0x390,
+  kDivide = 0x3e0,
+};
+constexpr uint32_t kMasked = 1 << 16;
+constexpr uint32_t kTscDeadlineMode = 2 << 17;
+constexpr uint64_t kBaseX2Apic = 1 << 10;
+constexpr uint64_t kBaseEnable = 1 << 11;
+
+// The interval timer's channel 2 counts 1193182 Hz down without an interrupt (Intel 8254).
+constexpr uint32_t kPitHz = 1193182;
+constexpr uint32_t kPitCount = kPitHz / 100;  // 10 ms
+
+bool g_x2apic;
+bool g_deadline_timer;
+uint64_t g_counter_hz;
+uint64_t g_timer_hz;
+
+uint32_t Read(Register r) {
+  if (g_x2apic) return static_cast<uint32_t>(ReadMsr(kMsrX2ApicFirst + (r >> 4)));
+  return *reinterpret_cast<volatile uint32_t*>(kDeviceMap + r);
+}
+
+void Write(Register r, uint32_t value) {
+  if (g_x2apic) {
+    WriteMsr(kMsrX2ApicFirst + (r >> 4), value);
+  } else {
+    *reinterpret_cast<volatile uint32_t*>(kDeviceMap + r) = value;
+  }
+}
+
+void Calibrate() {
+  Out8(0x61, (In8(0x61) & ~0x2) | 0x1);  // gate on, speaker off
+  Out8(0x43, 0xb0);                      // channel 2, both bytes, mode 0: output rises at zero
+  Out8(0x42, kPitCount & 0xff);
+  Write(kDivide, 0xb);  // by one
+  Write(kInitialCount, ~uint32_t{0});
+  Out8(0x42, kPitCount >> 8);  // starts
+  const uint64_t tsc = ReadTsc();
+  const uint32_t timer = Read(kCurrentCount);
+  // Bounded: a machine without this timer does not hang here.
+  uint64_t polls = 0;
+  while ((In8(0x61) & 0x20) == 0 && ++polls < 100'000'000) {
+  }
+  g_counter_hz = (ReadTsc() - tsc) * kPitHz / kPitCount;
+  g_timer_hz = uint64_t{timer - Read(kCurrentCount)} * kPitHz / kPitCount;
+  Write(kInitialCount, 0);
+  if (g_counter_hz == 0 || g_timer_hz == 0) Fatal("cannot measure the processor's timers");
+}
+
+}  // namespace
+
+uint64_t LocalApicPhysical() { return ReadMsr(kMsrApicBase) & 0x000f'ffff'ffff'f000; }
+uint64_t CounterHz() { return g_counter_hz; }
+uint64_t Now() { return ReadTsc(); }
+
+uint32_t LocalApicId() { return g_x2apic ? Read(kId) : Read(kId) >> 24; }
+
+void AcknowledgeInterrupt() { Write(kEndOfInterrupt, 0); }
+
+void InitializeLocalApic() {
+  // The two interrupt controllers of the PC stay silent: all inputs masked.
+  Out8(0x21, 0xff);
+  Out8(0xa1, 0xff);
+
+  const uint64_t base = ReadMsr(kMsrApicBase);
+  g_x2apic = (base & kBaseX2Apic) != 0;
+  g_deadline_timer = (Cpuid(1).ecx & (1 << 24)) != 0;
+  WriteMsr(kMsrApicBase, base | kBaseEnable);
+  Write(kTaskPriority, 0);
+  Write(kLint0, kMasked);
+  Write(kLint1, kMasked);
+  Write(kTimer, kMasked | kTimerVector);
+  Write(kSpurious, 0x100 | kSpuriousVector);
+  if (g_counter_hz == 0) Calibrate();
+  Write(kTimer, kTimerVector | (g_deadline_timer ? kTscDeadlineMode : 0));
+}
+
+void ProgramTimer(uint64_t deadline) {
+  if (g_deadline_timer) {
+    // Zero would disarm it; the past fires at once.
+    WriteMsr(kMsrTscDeadline, deadline == ~uint64_t{0} ? 0 : std::max<uint64_t>(deadline, 1));
+    return;
+  }
+  if (deadline == ~uint64_t{0}) {
+    Write(kInitialCount, 0);
+    return;
+  }
+  const uint64_t now = ReadTsc();
+  const uint64_t ticks = deadline > now ? deadline - now : 0;
+  // A wait that does not fit the counter ends early; whoever waits looks at the clock anyway.
+  const auto count = static_cast<unsigned __int128>(ticks) * g_timer_hz / g_counter_hz + 1;
+  Write(kInitialCount, static_cast<uint32_t>(std::min<unsigned __int128>(count, ~uint32_t{0})));
+}
+
+}  // namespace bulkhead::arch

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#include "boot/pod_config.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
+
+namespace bulkhead {
+namespace {
+
+constexpr std::string_view kGood =
+    "version=1\nmemory=134217728\ncpus=1\ncmdline=console=hvc0 quiet\ndebug_uart=1\n";
+
+std::string ParseText(std::string_view text) {
+  PodConfig config;
+  Text<> out;
+  out << ParsePodConfig(text, config);
+  return std::string(out.view());
+}
+
+// kGood with one piece replaced.
+std::string Changed(std::string_view from, std::string_view to) {
+  std::string text(kGood);
+  text.replace(text.find(from), from.size(), to);
+  return text;
+}
+
+TEST(PodConfig, ReadsAllKeys) {
+  PodConfig config;
+  ASSERT_TRUE(ParsePodConfig(kGood, config).ok()) << ParseText(kGood);
+  EXPECT_EQ(config.memory, 134217728u);
+  EXPECT_EQ(config.cpus, 1u);
+  EXPECT_EQ(config.cmdline, "console=hvc0 quiet");
+  EXPECT_TRUE(config.debug_uart);
+}
+
+TEST(PodConfig, AcceptsAnyOrderAndLastLineWithoutEnd) {
+  PodConfig config;
+  ASSERT_TRUE(ParsePodConfig("cmdline=\ncpus=1\nmemory=4096\nversion=1", config).ok());
+  EXPECT_EQ(config.cmdline, "");
+  EXPECT_EQ(config.memory, 4096u);
+  EXPECT_FALSE(config.debug_uart);
+}
+
+TEST(PodConfig, NamesTheMissingKey) {
+  EXPECT_EQ(ParseText(""), "pod config: 'version' is missing");
+  EXPECT_EQ(ParseText("version=1\n"), "pod config: 'memory' is missing");
+  EXPECT_EQ(ParseText(Changed("cpus=1\n", "")), "pod config: 'cpus' is missing");
+  EXPECT_EQ(ParseText(Changed("cmdline=console=hvc0 quiet\n", "")),
+            "pod config: 'cmdline' is missing");
+}
+
+TEST(PodConfig, NamesTheUnknownKey) {
+  EXPECT_EQ(ParseText(Changed("cpus", "cpu")), "pod config: line 3: unknown key 'cpu'");
+  EXPECT_EQ(ParseText(Changed("cpus", " cpus")), "pod config: line 3: unknown key ' cpus'");
+  EXPECT_EQ(ParseText("\x1b[2J=1\n"), "pod config: line 1: unknown key '?[2J'");
+}
+
+TEST(PodConfig, RefusesDuplicates) {
+  EXPECT_EQ(ParseText(std::string(kGood) + "cpus=1\n"), "pod config: line 6: second 'cpus'");
+}
+
+TEST(PodConfig, RefusesBadNumbers) {
+  for (const char* bad : {"", " 1", "1 ", "+1", "-1", "0x1000", "4096k", "18446744073709551616",
+                          "99999999999999999999"}) {
+    EXPECT_EQ(ParseText(Changed("134217728", bad)), "pod config: line 2: bad number for 'memory'")
+        << bad;
+  }
+}
+
+TEST(PodConfig, RefusesNumbersOutOfRange) {
+  for (const char* bad : {"0", "4095", "4097", "70368744181760", "18446744073709551615"}) {
+    EXPECT_EQ(ParseText(Changed("134217728", bad)),
+              "pod config: line 2: value of 'memory' is not supported")
+        << bad;
+  }
+  EXPECT_EQ(ParseText(Changed("version=1", "version=2")),
+            "pod config: line 1: value of 'version' is not supported");
+  EXPECT_EQ(ParseText(Changed("cpus=1", "cpus=0")),
+            "pod config: line 3: value of 'cpus' is not supported");
+  EXPECT_EQ(ParseText(Changed("cpus=1", "cpus=2")),
+            "pod config: line 3: value of 'cpus' is not supported");
+  EXPECT_EQ(ParseText(Changed("uart=1", "uart=2")),
+            "pod config: line 5: value of 'debug_uart' is not supported");
+}
+
+TEST(PodConfig, RefusesOtherLines) {
+  EXPECT_EQ(ParseText(std::string(kGood) + "\n"), "pod config: line 6: not key=value");
+  EXPECT_EQ(ParseText("# comment\n"), "pod config: line 1: not key=value");
+  EXPECT_EQ(ParseText("=1\n"), "pod config: line 1: not key=value");
+}
+
+TEST(PodConfig, BoundsTheCommandLine) {
+  const std::string most(2047, 'x');
+  EXPECT_EQ(ParseText(Changed("console=hvc0 quiet", most)), "pod config: no error");
+  EXPECT_EQ(ParseText(Changed("console=hvc0 quiet", most + "x")),
+            "pod config: line 4: value of 'cmdline' is too long or has control characters");
+  EXPECT_EQ(ParseText(Changed("quiet", std::string_view("a\0b", 3))),
+            "pod config: line 4: value of 'cmdline' is too long or has control characters");
+}
+
+}  // namespace
+}  // namespace bulkhead
