@@ -44,6 +44,7 @@ MaybeFailure SetUpPod() {
 // Runs the pod and reports. `early` is what went wrong before the port could be opened.
 void RunPod(AgentChannel* channel, int child_signal, MaybeFailure early) {
   channel->Send(AgentMessage::kHello, kAgentProtocolVersion);
+  (void)channel->Write();  // at once: what follows takes a while, and may hang
   Container container;
   MaybeFailure failure = std::move(early);
   if (!failure) failure = SetUpPod();
