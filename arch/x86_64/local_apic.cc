@@ -37,7 +37,7 @@ constexpr uint32_t kPitCount = kPitHz / 100;  // 10 ms
 bool g_x2apic;
 bool g_deadline_timer;
 uint64_t g_counter_hz;
-uint64_t g_timer_hz;
+uint64_t g_timer_ratio;  // timer ticks in a counter tick, times 2^32
 
 uint32_t Read(Register r) {
   if (g_x2apic) return static_cast<uint32_t>(ReadMsr(kMsrX2ApicFirst + (r >> 4)));
@@ -52,23 +52,53 @@ void Write(Register r, uint32_t value) {
   }
 }
 
+struct Sample {
+  uint64_t tsc;
+  uint32_t timer;
+  uint32_t pit;
+};
+
+// All three clocks at one moment: of several attempts the one that took the least time, so that a
+// processor that is taken away meanwhile (by a hypervisor below, by firmware) does not matter.
+Sample TakeSample() {
+  constexpr int kAttempts = 32;
+  Sample best = {};
+  uint64_t best_gap = ~uint64_t{0};
+  for (int i = 0; i < kAttempts; ++i) {
+    const uint64_t before = ReadTsc();
+    Out8(0x43, 0x80);  // latch channel 2
+    const uint32_t low = In8(0x42);
+    const uint32_t pit = low | uint32_t{In8(0x42)} << 8;
+    const uint32_t timer = Read(kCurrentCount);
+    const uint64_t gap = ReadTsc() - before;
+    if (gap < best_gap) {
+      best_gap = gap;
+      best = {before + gap / 2, timer, pit};
+    }
+  }
+  return best;
+}
+
 void Calibrate() {
   Out8(0x61, (In8(0x61) & ~0x2) | 0x1);  // gate on, speaker off
-  Out8(0x43, 0xb0);                      // channel 2, both bytes, mode 0: output rises at zero
-  Out8(0x42, kPitCount & 0xff);
+  Out8(0x43, 0xb0);                      // channel 2, both bytes, mode 0: counts down once
+  Out8(0x42, 0xff);
+  Out8(0x42, 0xff);
   Write(kDivide, 0xb);  // by one
   Write(kInitialCount, ~uint32_t{0});
-  Out8(0x42, kPitCount >> 8);  // starts
-  const uint64_t tsc = ReadTsc();
-  const uint32_t timer = Read(kCurrentCount);
-  // Bounded: a machine without this timer does not hang here.
-  uint64_t polls = 0;
-  while ((In8(0x61) & 0x20) == 0 && ++polls < 100'000'000) {
-  }
-  g_counter_hz = (ReadTsc() - tsc) * kPitHz / kPitCount;
-  g_timer_hz = uint64_t{timer - Read(kCurrentCount)} * kPitHz / kPitCount;
+  const Sample first = TakeSample();
+  Sample last = TakeSample();
+  // Bounded: a machine without this counter does not hang here.
+  for (int i = 0; i < 1'000'000 && first.pit - last.pit < kPitCount; ++i) last = TakeSample();
   Write(kInitialCount, 0);
-  if (g_counter_hz == 0 || g_timer_hz == 0) Fatal("cannot measure the processor's timers");
+  const uint64_t pit = first.pit - last.pit;
+  if (pit < kPitCount || pit > 0xffff || last.tsc <= first.tsc || first.timer <= last.timer) {
+    Fatal("cannot measure the processor's timers against the interval timer (8254)");
+  }
+  g_counter_hz = (last.tsc - first.tsc) * kPitHz / pit;
+  const uint64_t timer_hz = uint64_t{first.timer - last.timer} * kPitHz / pit;
+  // A local APIC's timer runs at less than 4 GHz: the shift keeps all its bits.
+  g_timer_ratio = (timer_hz << 32) / g_counter_hz;
 }
 
 }  // namespace
@@ -112,8 +142,9 @@ void ProgramTimer(uint64_t deadline) {
   const uint64_t now = ReadTsc();
   const uint64_t ticks = deadline > now ? deadline - now : 0;
   // A wait that does not fit the counter ends early; whoever waits looks at the clock anyway.
-  const auto count = static_cast<unsigned __int128>(ticks) * g_timer_hz / g_counter_hz + 1;
-  Write(kInitialCount, static_cast<uint32_t>(std::min<unsigned __int128>(count, ~uint32_t{0})));
+  const auto count = static_cast<unsigned __int128>(ticks) * g_timer_ratio >> 32;
+  const auto most = static_cast<unsigned __int128>(~uint32_t{0} - 1);
+  Write(kInitialCount, static_cast<uint32_t>(std::min(count, most)) + 1);
 }
 
 }  // namespace bulkhead::arch

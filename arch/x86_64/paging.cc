@@ -113,15 +113,15 @@ void EnterOwnAddressSpace(const BootInfo& boot, EarlyMemory& early) {
   const auto map_image = [&](const char* from, const char* to, PageAttributes attributes) {
     const uint64_t start = AlignDown(Address(from), kPageSize);
     const uint64_t end = AlignUp(Address(to), kPageSize);
-    // The image's first byte is linked 2 MiB into its area (boot/x86_64/hypervisor.ld).
-    const uint64_t offset = start - Address(__text_start) + (Address(__text_start) & (kSuperpageSize - 1));
-    builder.Map(start, boot.image_physical + offset, end - start, attributes);
+    builder.Map(start, boot.image_physical + (start - kImageBase), end - start, attributes);
   };
   map_image(__text_start, __text_end, {.execute = true});
   map_image(__rodata_start, __rodata_end, {});
   map_image(__data_start, __image_end, {.write = true});
 
   builder.Map(kDeviceMap, LocalApicPhysical(), kPageSize, {.write = true, .device = true});
+  builder.Map(StackTop(0) - kStackBytes, Raw(early.Take(kStackBytes >> kPageShift)), kStackBytes,
+              {.write = true});
   builder.FillUpperHalf();
 
   g_kernel_root = builder.root();
@@ -136,8 +136,9 @@ void ActivateAddressSpace(HostPhysical root) {
   if (ReadCr3() != Raw(root)) WriteCr3(Raw(root));
 }
 
-void FlushUserPage(uint64_t address) {
-  asm volatile("invlpg (%0)" : : "r"(address) : "memory");
+void ShareKernelHalf(HostPhysical root) {
+  const auto* from = ToPointer<uint64_t>(g_kernel_root);
+  std::copy(from + HostFormat::kTop, from + 512, ToPointer<uint64_t>(root) + HostFormat::kTop);
 }
 
 }  // namespace bulkhead::arch

@@ -4,6 +4,8 @@
 // Exceptions and interrupts, from user mode and from the hypervisor itself.
 
 #include <array>
+#include <cstddef>
+#include <iterator>
 
 #include "arch/context.h"
 #include "arch/cpu.h"
@@ -17,14 +19,38 @@ namespace bulkhead::arch {
 namespace {
 
 constexpr std::array<const char*, 32> kExceptionNames = {
-    "divide error",      "debug",          "NMI",             "breakpoint",
-    "overflow",          "bound range",    "invalid opcode",  "device not available",
-    "double fault",      "coprocessor",    "invalid TSS",     "segment not present",
-    "stack fault",       "general protection", "page fault",  "reserved",
-    "x87 error",         "alignment check", "machine check",  "SIMD error",
-    "virtualization",    "control protection", "reserved",    "reserved",
-    "reserved",          "reserved",       "reserved",        "reserved",
-    "hypervisor injection", "VMM communication", "security",  "reserved",
+    "divide error",
+    "debug",
+    "NMI",
+    "breakpoint",
+    "overflow",
+    "bound range",
+    "invalid opcode",
+    "device not available",
+    "double fault",
+    "coprocessor",
+    "invalid TSS",
+    "segment not present",
+    "stack fault",
+    "general protection",
+    "page fault",
+    "reserved",
+    "x87 error",
+    "alignment check",
+    "machine check",
+    "SIMD error",
+    "virtualization",
+    "control protection",
+    "reserved",
+    "reserved",
+    "reserved",
+    "reserved",
+    "reserved",
+    "reserved",
+    "hypervisor injection",
+    "VMM communication",
+    "security",
+    "reserved",
 };
 
 constexpr int kBacktraceDepth = 16;
@@ -40,8 +66,11 @@ void HandleVector(unsigned vector) {
   }
 }
 
+// The emergency stacks are in the image.
 bool OnHypervisorStack(uint64_t address) {
-  return address >= kImageBase && address < kDeviceMap && IsAligned(address, 8);
+  const bool stack = address >= StackTop(0) - kStackBytes && address < StackTop(0) - 8;
+  const bool image = address >= kImageBase && address < kDeviceMap;
+  return (stack || image) && IsAligned(address, 8);
 }
 
 void LogBacktrace(uint64_t rip, uint64_t rbp) {
@@ -64,24 +93,21 @@ void LogContext(const UserContext& c) {
     const char* name;
     uint64_t value;
   } registers[] = {
-      {"rax", c.rax}, {"rbx", c.rbx}, {"rcx", c.rcx}, {"rdx", c.rdx}, {"rsi", c.rsi},
-      {"rdi", c.rdi}, {"rbp", c.rbp}, {"rsp", c.rsp}, {"r8 ", c.r8},  {"r9 ", c.r9},
-      {"r10", c.r10}, {"r11", c.r11}, {"r12", c.r12}, {"r13", c.r13}, {"r14", c.r14},
+      {"rax", c.rax}, {"rbx", c.rbx}, {"rcx", c.rcx},    {"rdx", c.rdx},   {"rsi", c.rsi},
+      {"rdi", c.rdi}, {"rbp", c.rbp}, {"rsp", c.rsp},    {"r8 ", c.r8},    {"r9 ", c.r9},
+      {"r10", c.r10}, {"r11", c.r11}, {"r12", c.r12},    {"r13", c.r13},   {"r14", c.r14},
       {"r15", c.r15}, {"rip", c.rip}, {"flg", c.rflags}, {"err", c.error}, {"cr2", ReadCr2()},
   };
-  Text<200> line;
-  int column = 0;
-  Text<200>* current = &line;
-  for (const auto& r : registers) {
-    if (column % 4 == 0) {
-      if (column != 0) LogLine(current->view());
-      *current = Text<200>();
-      *current << "bulkhead:";
+  constexpr size_t kPerLine = 4;
+  static_assert(std::size(registers) % kPerLine == 0);
+  for (size_t i = 0; i < std::size(registers); i += kPerLine) {
+    Text<200> line;
+    line << "bulkhead:";
+    for (size_t j = i; j < i + kPerLine; ++j) {
+      line << ' ' << registers[j].name << ' ' << Hex{registers[j].value, 16};
     }
-    *current << ' ' << r.name << ' ' << Hex{r.value, 16};
-    ++column;
+    LogLine(line.view());
   }
-  LogLine(current->view());
 }
 
 extern "C" [[noreturn]] void HandleCallEntry(UserContext* context) { HandleCall(*context); }
@@ -110,7 +136,7 @@ extern "C" void HandleKernelTrap(UserContext* context) {
   Fatal("the hypervisor crashed; the lines above say where");
 }
 
-const char* ExceptionName(uint64_t vector) {
+const char* FaultName(uint64_t vector) {
   return vector < kExceptionNames.size() ? kExceptionNames[vector] : "unknown";
 }
 

@@ -34,6 +34,8 @@ struct alignas(16) UserContext {
   }
   uint64_t InstructionPointer() const { return rip; }
   uint64_t FramePointer() const { return rbp; }
+  // Of a fault: the exception's number.
+  uint64_t FaultCode() const { return vector; }
 
   // Sets up a thread that begins at `entry`.
   void Start(uint64_t entry, uint64_t stack, uint64_t argument);

@@ -21,14 +21,14 @@ class Vcpu;
 
 // The architecture's part of per-CPU data. The first members are read through GS.
 struct Cpu {
-  uint64_t kernel_stack;       // top of the stack the hypervisor runs on
-  uint64_t context_end;        // just past the current thread's UserContext
-  uint64_t scratch;            // entry.S
+  uint64_t kernel_stack;  // top of the stack the hypervisor runs on
+  uint64_t context_end;   // just past the current thread's UserContext
+  uint64_t scratch;       // entry.S
   Cpu* self;
-  Vcpu* loaded_vcpu;           // whose floating-point and debug registers the CPU holds
-  HostPhysical host_vmcb;      // VMSAVE area of the host
-  uint64_t host_deadline;      // what the core armed, in counter ticks
-  uint64_t armed_deadline;     // what the timer is set to
+  Vcpu* loaded_vcpu;        // whose floating-point and debug registers the CPU holds
+  HostPhysical host_vmcb;   // VMSAVE area of the host
+  uint64_t host_deadline;   // what the core armed, in counter ticks
+  uint64_t armed_deadline;  // what the timer is set to
   uint64_t asid_generation;
   uint32_t next_asid;
   uint32_t index;
@@ -70,8 +70,8 @@ Result<Message> AllocateMessage(Cpu& cpu);
 
 // Makes `root` the current address space.
 void ActivateAddressSpace(HostPhysical root);
-// Forgets translations of a user address in the current address space.
-void FlushUserPage(uint64_t address);
+// Gives a process's empty root table the hypervisor's part.
+void ShareKernelHalf(HostPhysical root);
 
 // Returns to a user thread.
 [[noreturn]] void ResumeUser(Cpu& cpu, UserContext& context);
@@ -85,8 +85,9 @@ Cpu& CurrentCpu();
 uint64_t PortRead(uint16_t port, unsigned width);
 void PortWrite(uint16_t port, unsigned width, uint64_t value);
 
-// Writes a user thread's registers to the log.
+// Writes a user thread's registers to the log; what a FaultCode is called.
 void LogContext(const UserContext& context);
+const char* FaultName(uint64_t code);
 
 }  // namespace bulkhead::arch
 

@@ -6,6 +6,7 @@
 
 // x86_64 page-table formats and the hypervisor's address layout (AMD APM 2, 5.3 and 15.25).
 
+#include <cstddef>
 #include <cstdint>
 
 #include "arch/page_table.h"
@@ -19,6 +20,11 @@ inline constexpr uint64_t kDirectMap = 0xffff'8000'0000'0000;
 inline constexpr uint64_t kImageBase = 0xffff'ffff'8000'0000;
 // Registers of devices the hypervisor itself uses.
 inline constexpr uint64_t kDeviceMap = 0xffff'ffff'c000'0000;
+// The hypervisor's stacks, one for each CPU, with nothing mapped between them.
+inline constexpr uint64_t kStackMap = 0xffff'ffff'd000'0000;
+inline constexpr uint64_t kStackBytes = 16 * 1024;
+inline constexpr uint64_t kStackStride = 64 * 1024;
+constexpr uint64_t StackTop(uint64_t cpu) { return kStackMap + (cpu + 1) * kStackStride; }
 
 template <typename T = void>
 T* ToPointer(HostPhysical physical) {
@@ -29,6 +35,10 @@ T* ToPointer(HostPhysical physical) {
 inline HostPhysical ToPhysical(const void* pointer) {
   return static_cast<HostPhysical>(reinterpret_cast<uint64_t>(pointer) - kDirectMap);
 }
+
+// For machines that can watch free memory; the fake one does.
+inline void MarkFree(void*, size_t) {}
+inline void MarkUsed(void*, size_t) {}
 
 struct HostFormat {
   using Entry = uint64_t;

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#include "base/align.h"
+#include "hypervisor/calls.h"
+
+namespace bulkhead {
+
+CallResult Calls::ProcessCreate(Thread& caller, uint64_t quota) {
+  const Result<Process*> made = CreateProcess(node_, caller.process, quota >> kPageShift);
+  if (!made.ok()) return made.status();
+  Process& process = **made;
+  // Its own handle kSelf. A table that cannot be made leaves no half-made process behind.
+  Retain(process);
+  const Result<uint64_t> self = process.capabilities.Insert(
+      {.object = &process, .rights = abi::kControl}, process.arena);
+  if (!self.ok()) {
+    Release(node_, process);
+    EndProcess(node_, process, abi::ProcessEnd::kKilled, 0, 0);
+    Release(node_, process);
+    return self.status();
+  }
+  const CallResult result = Install(caller, process);
+  if (result.status != Status::kOk) EndProcess(node_, process, abi::ProcessEnd::kKilled, 0, 0);
+  return result;
+}
+
+CallResult Calls::ProcessMap(Thread& caller, Process& process, uint64_t address, Memory& memory,
+                             uint64_t offset, uint64_t length, uint64_t rights) {
+  if (process.end != abi::ProcessEnd::kRunning) return Status::kEnded;
+  if (!RangeWithin(address, length, abi::kUserTop)) return Status::kInvalidArgument;
+  if (rights == 0) {
+    const Result<uint64_t> left = process.space.Unmap(
+        address, length, process.arena, [&](Memory& gone) { Release(node_, gone); });
+    // A part was at most a few hundred pages: forgetting everything is the cheaper flush.
+    if (node_.cpu.space == &process) {
+      arch::ActivateAddressSpace(arch::KernelRoot());
+      node_.cpu.space = nullptr;
+    }
+    return left;
+  }
+  const bool write = (rights & abi::kWrite) != 0;
+  const bool execute = (rights & abi::kExecute) != 0;
+  if (write && execute) return Status::kInvalidArgument;
+  if (!RangeWithin(offset, length, memory.size())) return Status::kInvalidArgument;
+  // The mapping's rights are bounded by those of the capability it is made with.
+  const uint32_t allowed = RightsFor(caller, memory);
+  if ((rights & ~uint64_t{allowed}) != 0) return Status::kDenied;
+  return process.space.Map(address, memory, offset, length,
+                           {.write = write, .execute = execute, .user = true}, process.arena,
+                           node_.pages);
+}
+
+CallResult Calls::ProcessControl(Thread& caller, Process& process, uint64_t operation,
+                                 uint64_t argument0, uint64_t argument1) {
+  switch (static_cast<abi::ProcessOperation>(operation)) {
+    case abi::ProcessOperation::kWatch: {
+      const Capability* capability = caller.process.capabilities.Find(argument0);
+      if (capability == nullptr || capability->object->kind() != ObjectKind::kEvent) {
+        return Status::kBadHandle;
+      }
+      if ((capability->rights & abi::kSignal) == 0) return Status::kDenied;
+      if (process.watcher != nullptr) return Status::kExists;
+      auto& event = static_cast<Event&>(*capability->object);
+      if (process.end != abi::ProcessEnd::kRunning) {
+        Signal(node_, event, argument1);
+        return uint64_t{0};
+      }
+      Retain(event);
+      process.watcher = &event;
+      process.watcher_bits = argument1;
+      return uint64_t{0};
+    }
+    case abi::ProcessOperation::kKill:
+      EndProcess(node_, process, abi::ProcessEnd::kKilled, argument0, 0);
+      return uint64_t{0};
+    case abi::ProcessOperation::kStatus:
+      return CallResult(static_cast<uint64_t>(process.end), process.end_code, process.end_address,
+                        process.id);
+    case abi::ProcessOperation::kUsage:
+      return CallResult(process.quota.limit() << kPageShift, process.quota.used() << kPageShift,
+                        process.quota.peak() << kPageShift, 0);
+  }
+  return Status::kInvalidArgument;
+}
+
+CallResult Calls::ProcessExit(Thread& caller, uint64_t code) {
+  EndProcess(node_, caller.process, abi::ProcessEnd::kExited, code, 0);
+  return CallResult::Pending();
+}
+
+CallResult Calls::HandleGrant(Thread& caller, Process& process, uint64_t source, uint64_t rights,
+                              uint64_t badge) {
+  if (process.end != abi::ProcessEnd::kRunning) return Status::kEnded;
+  const Capability* capability = caller.process.capabilities.Find(source);
+  if (capability == nullptr) return Status::kBadHandle;
+  if ((capability->rights & abi::kGrant) == 0 || (rights & ~uint64_t{capability->rights}) != 0) {
+    return Status::kDenied;
+  }
+  Object& object = *capability->object;
+  Retain(object);
+  const Result<uint64_t> handle = process.capabilities.Insert(
+      {.object = &object, .rights = static_cast<uint32_t>(rights), .badge = badge},
+      process.arena);
+  if (!handle.ok()) Release(node_, object);
+  return handle;
+}
+
+CallResult Calls::HandleClose(Thread& caller, uint64_t handle) {
+  Capability* capability = caller.process.capabilities.Find(handle);
+  // A process keeps the capability for itself.
+  if (capability == nullptr || handle == abi::kSelf) return Status::kBadHandle;
+  Object& object = *capability->object;
+  caller.process.capabilities.Clear(*capability);
+  Release(node_, object);
+  return uint64_t{0};
+}
+
+CallResult Calls::ThreadCreate(Thread& caller, Process& process, uint64_t entry, uint64_t stack,
+                               uint64_t argument, uint64_t priority) {
+  if (priority >= abi::kPriorities || entry >= abi::kUserTop || stack > abi::kUserTop) {
+    return Status::kInvalidArgument;
+  }
+  if (priority > caller.priority) return Status::kDenied;
+  const Result<Thread*> made =
+      CreateThread(node_, caller.process, process, static_cast<uint32_t>(priority));
+  if (!made.ok()) return made.status();
+  Thread& thread = **made;
+  const CallResult result = Install(caller, thread);
+  if (result.status != Status::kOk) {
+    thread.state = Thread::State::kDead;
+    return result;
+  }
+  thread.context.Start(entry, stack, argument);
+  node_.cpu.scheduler.MakeReady(thread);
+  return result;
+}
+
+}  // namespace bulkhead

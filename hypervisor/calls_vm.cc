@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#include "arch/vcpu.h"
+#include "base/align.h"
+#include "hypervisor/calls.h"
+
+namespace bulkhead {
+
+CallResult Calls::VmCreate(Thread& caller) {
+  if (arch::VirtualizationProblem() != nullptr) return Status::kNotSupported;
+  const Result<VirtualMachine*> made = Create<VirtualMachine>(caller.process);
+  if (!made.ok()) return made.status();
+  VirtualMachine& vm = **made;
+  const Status status = vm.space.Initialize(caller.process.arena);
+  if (status != Status::kOk) {
+    Release(node_, vm);
+    return status;
+  }
+  return Install(caller, vm);
+}
+
+CallResult Calls::VmMap(Thread& caller, VirtualMachine& vm, uint64_t address, Memory& memory,
+                        uint64_t offset, uint64_t length, uint64_t rights) {
+  if (!RangeWithin(address, length, abi::kUserTop)) return Status::kInvalidArgument;
+  // Tables are charged to whoever made the machine.
+  Process& owner = *vm.owner();
+  if (rights == 0) {
+    const Result<uint64_t> left = vm.space.Unmap(address, length, owner.arena,
+                                                 [&](Memory& gone) { Release(node_, gone); });
+    for (Vcpu* vcpu : vm.vcpus) {
+      if (vcpu != nullptr) vcpu->arch.FlushGuestTlb();
+    }
+    return left;
+  }
+  if (!RangeWithin(offset, length, memory.size())) return Status::kInvalidArgument;
+  if ((rights & ~uint64_t{RightsFor(caller, memory)}) != 0) return Status::kDenied;
+  return vm.space.Map(address, memory, offset, length,
+                      {.write = (rights & abi::kWrite) != 0,
+                       .execute = (rights & abi::kExecute) != 0},
+                      owner.arena, node_.pages);
+}
+
+CallResult Calls::VcpuCreate(Thread& caller, VirtualMachine& vm, uint64_t id, Memory& state) {
+  if (id >= abi::kMaxVcpus || state.fixed()) return Status::kInvalidArgument;
+  if (vm.vcpus[id] != nullptr) return Status::kExists;
+  Arena& arena = caller.process.arena;
+  const Result<Memory::Piece> page = state.Populate(0, node_.pages);
+  if (!page.ok()) return page.status();
+
+  std::array<HostPhysical, arch::Vcpu::kPages> pages = {};
+  uint64_t have = 0;
+  Status status = Status::kOk;
+  for (; have < pages.size() && status == Status::kOk; ++have) {
+    const Result<HostPhysical> fresh = arena.AllocatePage();
+    status = fresh.status();
+    if (!fresh.ok()) break;
+    pages[have] = *fresh;
+  }
+  Result<Vcpu*> made = status;
+  if (status == Status::kOk) {
+    made = Create<Vcpu>(caller.process, vm, state,
+                        arch::ToPointer<abi::VcpuState>(page->physical));
+  }
+  if (!made.ok()) {
+    while (have > 0) arena.FreePage(pages[--have]);
+    return made.status();
+  }
+  Vcpu& vcpu = **made;
+  Retain(vm);
+  Retain(state);
+  vcpu.pages = pages;
+  vcpu.arch.Initialize(static_cast<uint32_t>(id), pages[0], pages[1], vm.space.root());
+  vm.vcpus[id] = &vcpu;
+  return Install(caller, vcpu);
+}
+
+CallResult Calls::VcpuRun(Thread& caller, Vcpu& vcpu) {
+  if (vcpu.runner != nullptr) return Status::kBusy;
+  Retain(vcpu);
+  vcpu.runner = &caller;
+  caller.vcpu = &vcpu;
+  // The main loop runs the guest; the answer comes with its next exit.
+  return CallResult::Pending();
+}
+
+CallResult Calls::VcpuInterrupt(Thread&, Vcpu& vcpu, uint64_t vector) {
+  if (vector < 16 || vector > 255) return Status::kInvalidArgument;
+  if (vcpu.arch.Interrupt(static_cast<uint8_t>(vector)) && vcpu.runner != nullptr &&
+      vcpu.runner->state == Thread::State::kWaiting) {
+    Wake(node_, *vcpu.runner);
+  }
+  return uint64_t{0};
+}
+
+}  // namespace bulkhead

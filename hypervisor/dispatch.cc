@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+// The hypervisor's main loop, and where the architecture enters the core.
+
+#include <algorithm>
+
+#include "arch/log.h"
+#include "arch/upcalls.h"
+#include "base/format.h"
+#include "hypervisor/calls.h"
+#include "hypervisor/machine.h"
+#include "hypervisor/node.h"
+
+namespace bulkhead {
+
+Thread* ChooseThread(Node& node, uint64_t now) {
+  Cpu& cpu = node.cpu;
+  if (!node.reaper.idle()) node.reaper.Step(node);
+  if (cpu.timeouts.Next() <= now) HandleDueTimeouts(node, now);
+  Thread* thread = cpu.scheduler.Choose(now);
+  arch::SetTimer(cpu.arch, std::min(cpu.scheduler.NextChange(), cpu.timeouts.Next()));
+  return thread;
+}
+
+void RunGuest(Node& node, Thread& thread) {
+  Vcpu& vcpu = *thread.vcpu;
+  switch (vcpu.arch.Run(node.cpu.arch, *vcpu.state)) {
+    case arch::RunOutcome::kExit:
+      node.cpu.trace.Add(arch::Now(), TraceKind::kExit,
+                         static_cast<uint32_t>(vcpu.state->reason), vcpu.state->detail);
+      thread.vcpu = nullptr;
+      vcpu.runner = nullptr;
+      Release(node, vcpu);
+      thread.context.SetStatus(Status::kOk);
+      break;
+    case arch::RunOutcome::kInterrupted:
+      break;
+    case arch::RunOutcome::kHalted:
+      Block(node, thread, nullptr, nullptr, vcpu.arch.TimerDeadline());
+      break;
+  }
+}
+
+void Dispatch(Node& node) {
+  Cpu& cpu = node.cpu;
+  for (;;) {
+    Thread* thread = ChooseThread(node, arch::Now());
+    if (thread == nullptr) {
+      if (node.reaper.idle()) arch::WaitForInterrupt();
+      continue;
+    }
+    if (thread->vcpu != nullptr) {
+      RunGuest(node, *thread);
+      continue;
+    }
+    if (cpu.space != &thread->process) {
+      cpu.space = &thread->process;
+      arch::ActivateAddressSpace(thread->process.space.root());
+    }
+    arch::ResumeUser(cpu.arch, thread->context);
+  }
+}
+
+namespace arch {
+
+void HandleCall(UserContext& context) {
+  Node& node = TheNode();
+  Thread& caller = *node.cpu.scheduler.current();
+  const CallResult result = DispatchCall(node, caller, context);
+  if (!result.pending) {
+    context.SetStatus(result.status);
+    context.SetResults(result.words[0], result.words[1], result.words[2], result.words[3]);
+  }
+  Dispatch(node);
+}
+
+void HandlePreemption() { Dispatch(TheNode()); }
+
+void HandleUserFault(UserContext& context, uint64_t fault_address) {
+  Node& node = TheNode();
+  ReportUserFault(node, context, fault_address);
+  EndProcess(node, node.cpu.scheduler.current()->process, abi::ProcessEnd::kFaulted,
+             context.FaultCode(), fault_address);
+  Dispatch(node);
+}
+
+void HandleTimer() { HandleDueTimeouts(TheNode(), Now()); }
+
+void HandleInterrupt(unsigned vector) {
+  Node& node = TheNode();
+  const Node::InterruptBinding& binding = node.interrupts[vector % kInterruptCount];
+  if (binding.event != nullptr) Signal(node, *binding.event, binding.bits);
+}
+
+}  // namespace arch
+}  // namespace bulkhead
