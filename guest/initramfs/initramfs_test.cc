@@ -23,6 +23,7 @@ namespace bulkhead {
 namespace {
 
 namespace fs = std::filesystem;
+using namespace std::string_literals;  // NUL bytes in literals count
 using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
@@ -74,18 +75,18 @@ TEST(PodInitramfsTest, HoldsThePodsFiles) {
 }
 
 TEST(ModinfoTest, FindsDependencies) {
-  const std::string section(
-      "license=GPL\0depends=a,b-c\0softdep=pre: d e post: f\0softdep=pre: g\0", 68);
+  const std::string section =
+      "license=GPL\0depends=a,b-c\0softdep=pre: d e post: f\0softdep=pre: g\0"s;
   const ModuleInfo info = ParseModinfo(section);
   EXPECT_THAT(info.depends, ElementsAre("a", "b-c"));
   EXPECT_THAT(info.prefers, ElementsAre("d", "e", "g"));
-  EXPECT_THAT(ParseModinfo(std::string("depends=\0", 9)).depends, IsEmpty());
+  EXPECT_THAT(ParseModinfo("depends=\0"s).depends, IsEmpty());
   EXPECT_THAT(ParseModinfo("").depends, IsEmpty());
 }
 
 // The smallest ELF file with a .modinfo section: header, section names, contents, three sections.
 std::string Module(const std::string& modinfo) {
-  const std::string names("\0.shstrtab\0.modinfo\0", 20);
+  const std::string names = "\0.shstrtab\0.modinfo\0"s;
   Elf64_Ehdr header = {};
   std::memcpy(header.e_ident, ELFMAG, SELFMAG);
   header.e_ident[EI_CLASS] = ELFCLASS64;
@@ -121,7 +122,7 @@ class ResolveModulesTest : public ::testing::Test {
 
 TEST_F(ResolveModulesTest, PutsEachAfterWhatItNeeds) {
   Add("top-one.ko", "depends=middle,base");
-  Add("middle.ko", std::string("depends=base\0softdep=pre: soft absent", 37));
+  Add("middle.ko", "depends=base\0softdep=pre: soft absent"s);
   Add("base.ko", "depends=builtin_one");
   Add("soft.ko", "depends=");
   Add("unused.ko", "depends=");
@@ -140,6 +141,16 @@ TEST_F(ResolveModulesTest, NamesWhatIsWrong) {
   EXPECT_THAT(std::string(ResolveModules(dir_, {"b"}).status().message()), HasSubstr("compressed"));
   EXPECT_THAT(std::string(ResolveModules(dir_, {"c"}).status().message()), HasSubstr("c.ko"));
   EXPECT_FALSE(ResolveModules(dir_ / "nowhere", {}).ok());
+}
+
+TEST(WithoutSignatureTest, CutsExactlyTheSignature) {
+  const std::string marker = "~Module signature appended~\n";
+  const std::string info = "\0\0\2\0\0\0\0\0\0\0\0\5"s;
+  EXPECT_EQ(WithoutSignature("module" + "12345"s + info + marker), "module");
+  // Not signed, cut short, or a length beyond the file's start: as it is.
+  for (const std::string& file : {"module"s, ""s, marker, "123"s + info + marker}) {
+    EXPECT_EQ(WithoutSignature(file), file);
+  }
 }
 
 TEST(ElfFileTest, ReadsThisProgram) {
