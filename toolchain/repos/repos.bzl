@@ -3,6 +3,7 @@
 load("@bazel_tools//tools/build_defs/repo:http.bzl", "http_archive")
 load("@bazel_tools//tools/build_defs/repo:utils.bzl", "maybe")
 load(":absl.bzl", "debian_absl")
+load(":guest_kernel.bzl", "guest_kernel")
 
 def _system_repo_impl(ctx):
     for probe in ctx.attr.probes:
@@ -110,6 +111,7 @@ llvm_repo = repository_rule(
 def bulkhead_repositories():
     maybe(llvm_repo, name = "bulkhead_llvm")
     maybe(debian_absl, name = "com_google_absl")
+    maybe(guest_kernel, name = "guest_kernel")
     maybe(
         system_repo,
         name = "com_google_googletest",
