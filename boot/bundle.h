@@ -46,7 +46,7 @@ struct BundleError {
   uint64_t offset = 0;  // bytes from the archive's start
   uint64_t needed = 0;
   uint64_t available = 0;
-  std::string_view name;
+  std::string_view name = {};
 
   bool ok() const { return kind == BundleErrorKind::kNone; }
 };
@@ -55,8 +55,8 @@ struct BundleError {
 TextWriter& operator<<(TextWriter& out, const BundleError& error);
 
 struct BundleEntry {
-  std::string_view name;  // without padding; printable, not empty
-  std::span<const std::byte> data;
+  std::string_view name = {};  // without padding; printable, not empty
+  std::span<const std::byte> data = {};
   uint64_t offset = 0;       // of the header, bytes from the archive's start
   uint64_t data_offset = 0;  // of the data, likewise
   uint32_t mode = 0;         // st_mode: type and permissions

@@ -60,8 +60,8 @@ TextWriter& operator<<(TextWriter& out, const ElfError& error);
 struct ElfSegment {
   uint64_t virtual_address = 0;
   uint64_t physical_address = 0;
-  uint64_t memory_size = 0;         // bytes, at least data.size(); the rest is to be zeroed
-  std::span<const std::byte> data;  // what the file gives
+  uint64_t memory_size = 0;              // bytes, at least data.size(); the rest is to be zeroed
+  std::span<const std::byte> data = {};  // what the file gives
   bool readable = false;
   bool writable = false;
   bool executable = false;

@@ -48,8 +48,8 @@ enum class PodConfigErrorKind : uint8_t {
 
 struct PodConfigError {
   PodConfigErrorKind kind = PodConfigErrorKind::kNone;
-  uint32_t line = 0;     // from 1
-  std::string_view key;  // points into the parsed text, or to a constant
+  uint32_t line = 0;          // from 1
+  std::string_view key = {};  // points into the parsed text, or to a constant
 
   bool ok() const { return kind == PodConfigErrorKind::kNone; }
 };

@@ -43,7 +43,7 @@ uint64_t EarlyBytes(const BootInfo& boot, uint64_t blocks) {
 }
 
 // Cuts the early memory out of a usable region below 4 GiB, which is mapped one to one.
-EarlyMemory TakeEarlyMemory(BootInfo& boot, uint64_t bytes) {
+arch::EarlyMemory TakeEarlyMemory(BootInfo& boot, uint64_t bytes) {
   constexpr uint64_t kMapped = uint64_t{4} << 30;
   constexpr uint64_t kLowMemory = uint64_t{1} << 20;
   for (uint32_t i = 0; i < boot.region_count; ++i) {
@@ -93,7 +93,7 @@ extern "C" [[noreturn]] void HypervisorMain(const BootInfo* boot) {
 
   std::span regions(g_boot.regions, g_boot.region_count);
   const uint64_t blocks = PageAllocator::BlocksFor(regions);
-  EarlyMemory early = TakeEarlyMemory(g_boot, EarlyBytes(g_boot, blocks));
+  arch::EarlyMemory early = TakeEarlyMemory(g_boot, EarlyBytes(g_boot, blocks));
   const Node::Range early_range = {early.next, early.end - early.next};
   const uint64_t block_bytes = AlignUp(blocks * sizeof(PageAllocator::Block), kPageSize);
   const HostPhysical block_memory = early.Take(block_bytes >> kPageShift);

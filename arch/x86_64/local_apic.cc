@@ -37,7 +37,7 @@ constexpr uint32_t kPitCount = kPitHz / 100;  // 10 ms
 bool g_x2apic;
 bool g_deadline_timer;
 uint64_t g_counter_hz;
-uint64_t g_timer_hz;
+uint64_t g_timer_ratio;  // timer ticks in a counter tick, times 2^32
 
 uint32_t Read(Register r) {
   if (g_x2apic) return static_cast<uint32_t>(ReadMsr(kMsrX2ApicFirst + (r >> 4)));
@@ -66,9 +66,11 @@ void Calibrate() {
   while ((In8(0x61) & 0x20) == 0 && ++polls < 100'000'000) {
   }
   g_counter_hz = (ReadTsc() - tsc) * kPitHz / kPitCount;
-  g_timer_hz = uint64_t{timer - Read(kCurrentCount)} * kPitHz / kPitCount;
+  const uint64_t timer_hz = uint64_t{timer - Read(kCurrentCount)} * kPitHz / kPitCount;
   Write(kInitialCount, 0);
-  if (g_counter_hz == 0 || g_timer_hz == 0) Fatal("cannot measure the processor's timers");
+  if (g_counter_hz == 0 || timer_hz == 0) Fatal("cannot measure the processor's timers");
+  // A local APIC's timer runs at less than 4 GHz: the shift keeps all its bits.
+  g_timer_ratio = (timer_hz << 32) / g_counter_hz;
 }
 
 }  // namespace
@@ -112,8 +114,9 @@ void ProgramTimer(uint64_t deadline) {
   const uint64_t now = ReadTsc();
   const uint64_t ticks = deadline > now ? deadline - now : 0;
   // A wait that does not fit the counter ends early; whoever waits looks at the clock anyway.
-  const auto count = static_cast<unsigned __int128>(ticks) * g_timer_hz / g_counter_hz + 1;
-  Write(kInitialCount, static_cast<uint32_t>(std::min<unsigned __int128>(count, ~uint32_t{0})));
+  const auto count = static_cast<unsigned __int128>(ticks) * g_timer_ratio >> 32;
+  const auto most = static_cast<unsigned __int128>(~uint32_t{0} - 1);
+  Write(kInitialCount, static_cast<uint32_t>(std::min(count, most)) + 1);
 }
 
 }  // namespace bulkhead::arch

@@ -113,10 +113,7 @@ void EnterOwnAddressSpace(const BootInfo& boot, EarlyMemory& early) {
   const auto map_image = [&](const char* from, const char* to, PageAttributes attributes) {
     const uint64_t start = AlignDown(Address(from), kPageSize);
     const uint64_t end = AlignUp(Address(to), kPageSize);
-    // The image's first byte is linked 2 MiB into its area (boot/x86_64/hypervisor.ld).
-    const uint64_t offset =
-        start - Address(__text_start) + (Address(__text_start) & (kSuperpageSize - 1));
-    builder.Map(start, boot.image_physical + offset, end - start, attributes);
+    builder.Map(start, boot.image_physical + (start - kImageBase), end - start, attributes);
   };
   map_image(__text_start, __text_end, {.execute = true});
   map_image(__rodata_start, __rodata_end, {});
