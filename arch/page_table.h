@@ -11,6 +11,8 @@
 // without entries translates nothing, so nothing visible has changed by then. Commit writes one
 // entry and cannot fail. At every instant the table holds the old or the new translation.
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include "base/address.h"
@@ -25,6 +27,7 @@ struct PageAttributes {
   bool execute = false;
   bool user = false;    // reachable from user mode
   bool device = false;  // registers: not cached
+  bool operator==(const PageAttributes&) const = default;
 };
 
 struct Translation {
@@ -92,6 +95,27 @@ class PageTable {
     if (entry == nullptr) return 0;
     environment.Write(entry, Entry{});
     return LevelSize(level);
+  }
+
+  // Frees the tables on the way to `address` that have no entries left, but not the root; a larger
+  // page fits there again. The caller sees to the TLB before anybody gets the memory.
+  void Prune(Environment& environment, uint64_t address) {
+    std::array<Entry*, Format::kLevels> leads_to = {};  // by level of the table
+    HostPhysical table = root_;
+    int level = Format::kLevels;
+    for (; level > 1; --level) {
+      Entry* entry = environment.Entries(table) + Index(address, level);
+      if (!Format::Present(*entry) || Format::IsLeaf(*entry, level)) break;
+      leads_to[level - 1] = entry;
+      table = Format::Address(*entry);
+    }
+    for (; level < Format::kLevels; ++level) {
+      table = Format::Address(*leads_to[level]);
+      const Entry* entries = environment.Entries(table);
+      if (std::any_of(entries, entries + kEntries, Format::Present)) return;
+      environment.Write(leads_to[level], Entry{});
+      environment.FreeTable(table);
+    }
   }
 
   // Needs only the environment's Entries.

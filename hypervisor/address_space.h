@@ -39,6 +39,9 @@ class ArenaTables {
 template <typename Format>
 class AddressSpace {
  public:
+  // They are a list that every call looks through.
+  static constexpr uint64_t kMaxMappings = 512;
+
   // Makes the root table, charged to `arena`.
   Status Initialize(Arena& arena) {
     ArenaTables<Format> tables(arena);
@@ -52,37 +55,32 @@ class AddressSpace {
 
   // Maps [offset, offset + length) of `memory` at `address`, a part at a time: returns how many
   // bytes are mapped so far. The mapping refers to the memory until it is gone. kExists: something
-  // else is mapped in the range.
+  // else is mapped in the range, or the same with other attributes. kQuotaExceeded: also for more
+  // than kMaxMappings. A failure before the first byte leaves no mapping behind.
   Result<uint64_t> Map(uint64_t address, Memory& memory, uint64_t offset, uint64_t length,
                        PageAttributes attributes, Arena& arena, PageAllocator& pages) {
     Mapping* mapping = Find(address, length);
     if (mapping == nullptr) {
       if (Overlaps(address, length)) return Status::kExists;
+      if (mapping_count_ == kMaxMappings) return Status::kQuotaExceeded;
       const Result<void*> piece = arena.Allocate(sizeof(Mapping));
       if (!piece.ok()) return piece.status();
-      mapping = new (*piece) Mapping{mappings_, &memory, address, length, offset, 0, false};
+      mapping =
+          new (*piece) Mapping{mappings_, &memory, address, length, offset, 0, attributes, false};
       mappings_ = mapping;
+      ++mapping_count_;
       Retain(memory);
-    } else if (mapping->memory != &memory || mapping->offset != offset || mapping->unmapping) {
+    } else if (mapping->memory != &memory || mapping->offset != offset ||
+               mapping->attributes != attributes || mapping->unmapping) {
       return Status::kExists;
     }
-    attributes.device = memory.device();
+    const Status status = MapPart(*mapping, arena, pages);
+    if (status == Status::kOk) return mapping->done;
     ArenaTables<Format> tables(arena);
-    for (uint64_t work = 0; work < kWork && mapping->done < length;) {
-      const uint64_t at = address + mapping->done;
-      const uint64_t from = offset + mapping->done;
-      const Result<Memory::Piece> piece = memory.Populate(from, arena, pages);
-      if (!piece.ok()) return piece.status();
-      const bool super = (piece->superpage || memory.fixed()) &&
-                         IsAligned(at | Raw(piece->physical), kSuperpageSize) &&
-                         length - mapping->done >= kSuperpageSize;
-      const int level = super ? 2 : 1;
-      BULKHEAD_RETURN_IF_ERROR(table_.Prepare(tables, at, level));
-      table_.Commit(tables, at, level, piece->physical, attributes);
-      mapping->done += Table::LevelSize(level);
-      work += super ? kWork / 2 : 1;
-    }
-    return mapping->done;
+    table_.Prune(tables, address + mapping->done);
+    // Whoever passed the memory still refers to it: this reference was not the last.
+    if (mapping->done == 0) Forget(mapping, arena, [](Memory& held) { DropReference(held); });
+    return status;
   }
 
   // Takes a mapping away, a part at a time: returns how many bytes are left. `release` is called
@@ -99,6 +97,11 @@ class AddressSpace {
       const uint64_t size = Table::LevelSize(last.level);
       table_.Clear(tables, address + mapping->done - size);
       mapping->done -= size;
+      // The last page of a table is gone, or the last of this mapping's.
+      const uint64_t end = address + mapping->done;
+      if (mapping->done == 0 || IsAligned(end, Table::LevelSize(last.level + 1))) {
+        table_.Prune(tables, end);
+      }
     }
     const uint64_t left = mapping->done;
     if (left == 0) Forget(mapping, arena, release);
@@ -142,8 +145,31 @@ class AddressSpace {
     uint64_t length;
     uint64_t offset;
     uint64_t done;  // bytes mapped, from the start
+    PageAttributes attributes;
     bool unmapping;
   };
+
+  // Goes on with a mapping, for as much as one call may do.
+  Status MapPart(Mapping& mapping, Arena& arena, PageAllocator& pages) {
+    Memory& memory = *mapping.memory;
+    PageAttributes attributes = mapping.attributes;
+    attributes.device = memory.device();
+    ArenaTables<Format> tables(arena);
+    for (uint64_t work = 0; work < kWork && mapping.done < mapping.length;) {
+      const uint64_t at = mapping.address + mapping.done;
+      const Result<Memory::Piece> piece = memory.Populate(mapping.offset + mapping.done, pages);
+      if (!piece.ok()) return piece.status();
+      const bool super = (piece->superpage || memory.fixed()) &&
+                         IsAligned(at | Raw(piece->physical), kSuperpageSize) &&
+                         mapping.length - mapping.done >= kSuperpageSize;
+      const int level = super ? 2 : 1;
+      BULKHEAD_RETURN_IF_ERROR(table_.Prepare(tables, at, level));
+      table_.Commit(tables, at, level, piece->physical, attributes);
+      mapping.done += Table::LevelSize(level);
+      work += super ? kWork / 2 : 1;
+    }
+    return Status::kOk;
+  }
 
   Mapping* Find(uint64_t address, uint64_t length) const {
     Mapping* mapping = mappings_;
@@ -165,6 +191,7 @@ class AddressSpace {
     Mapping** link = &mappings_;
     while (*link != mapping) link = &(*link)->next;
     *link = mapping->next;
+    --mapping_count_;
     Memory* memory = mapping->memory;
     arena.Free(mapping);
     release(*memory);
@@ -172,6 +199,7 @@ class AddressSpace {
 
   Table table_;
   Mapping* mappings_ = nullptr;
+  uint64_t mapping_count_ = 0;
 };
 
 }  // namespace bulkhead

@@ -48,12 +48,14 @@ Result<void*> Arena::Allocate(size_t size) {
     if (!page.ok()) return page.status();
     slab = arch::ToPointer<Slab>(*page);
     slab->size_class = static_cast<uint32_t>(size_class);
+    arch::MarkFree(slab + 1, kLargest);
     Link(slab);
   }
   const int slot = std::countr_one(slab->used_bits);
   slab->used_bits |= uint64_t{1} << slot;
   if (++slab->used_count == SlotsOf(size_class)) Unlink(slab);
   void* piece = reinterpret_cast<std::byte*>(slab + 1) + slot * SizeOf(size_class);
+  arch::MarkUsed(piece, SizeOf(size_class));
   std::memset(piece, 0, SizeOf(size_class));
   return piece;
 }
@@ -64,6 +66,7 @@ void Arena::Free(void* piece) {
   const int size_class = static_cast<int>(slab->size_class);
   const uint64_t slot = (address % kPageSize - sizeof(Slab)) / SizeOf(size_class);
   slab->used_bits &= ~(uint64_t{1} << slot);
+  arch::MarkFree(piece, SizeOf(size_class));
   if (slab->used_count-- == SlotsOf(size_class)) Link(slab);
   if (slab->used_count == 0) {
     Unlink(slab);

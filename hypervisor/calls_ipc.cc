@@ -39,7 +39,11 @@ CallResult Calls::EventInterrupt(Thread& caller, Event& event, uint64_t bits) {
 CallResult Calls::ChannelCreate(Thread& caller) {
   const Result<Channel*> made = Create<Channel>(caller.process);
   if (!made.ok()) return made.status();
-  return Install(caller, **made);
+  Channel& channel = **made;
+  channel.next_owned = caller.process.channels;
+  if (channel.next_owned != nullptr) channel.next_owned->previous_owned = &channel;
+  caller.process.channels = &channel;
+  return Install(caller, channel);
 }
 
 namespace {
@@ -74,6 +78,7 @@ CallResult Calls::ChannelCall(Thread& caller, Channel& channel, uint64_t word0, 
 
 CallResult Calls::ChannelReceive(Thread& caller, Channel& channel, uint64_t reply0,
                                  uint64_t reply1, uint64_t reply2) {
+  if (channel.owner() != &caller.process) return Status::kDenied;
   if (Thread* answered = channel.answering.front(); answered != nullptr) {
     answered->context.SetStatus(Status::kOk);
     answered->context.SetResults(reply0, reply1, reply2);

@@ -62,10 +62,13 @@ CallResult Calls::ProcessControl(Thread& caller, Process& process, uint64_t oper
       if ((capability->rights & abi::kSignal) == 0) return Status::kDenied;
       if (process.watcher != nullptr) return Status::kExists;
       auto& event = static_cast<Event&>(*capability->object);
+      if (process.end != abi::ProcessEnd::kRunning) {
+        Signal(node_, event, argument1);
+        return uint64_t{0};
+      }
       Retain(event);
       process.watcher = &event;
       process.watcher_bits = argument1;
-      if (process.end != abi::ProcessEnd::kRunning) Signal(node_, event, argument1);
       return uint64_t{0};
     }
     case abi::ProcessOperation::kKill:

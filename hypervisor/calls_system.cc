@@ -68,8 +68,7 @@ CallResult Calls::SystemControl(Thread& caller, uint64_t operation, uint64_t arg
       if (argument1 >= memory.size() || !IsAligned(argument1, kPageSize)) {
         return Status::kInvalidArgument;
       }
-      const Result<Memory::Piece> piece =
-          memory.Populate(argument1, memory.owner()->arena, node_.pages);
+      const Result<Memory::Piece> piece = memory.Populate(argument1, node_.pages);
       if (!piece.ok()) return piece.status();
       return Raw(piece->physical);
     }

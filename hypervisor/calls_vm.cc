@@ -45,7 +45,7 @@ CallResult Calls::VcpuCreate(Thread& caller, VirtualMachine& vm, uint64_t id, Me
   if (id >= abi::kMaxVcpus || state.fixed()) return Status::kInvalidArgument;
   if (vm.vcpus[id] != nullptr) return Status::kExists;
   Arena& arena = caller.process.arena;
-  const Result<Memory::Piece> page = state.Populate(0, state.owner()->arena, node_.pages);
+  const Result<Memory::Piece> page = state.Populate(0, node_.pages);
   if (!page.ok()) return page.status();
 
   std::array<HostPhysical, arch::Vcpu::kPages> pages = {};

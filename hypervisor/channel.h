@@ -21,6 +21,10 @@ class Channel : public Object {
   ThreadQueue callers;    // not yet received
   ThreadQueue receivers;  // waiting for a call
   ThreadQueue answering;  // the one call that was received and not replied to
+
+  // The owner's list of its channels, whether or not it still has a handle to them.
+  Channel* previous_owned = nullptr;
+  Channel* next_owned = nullptr;
 };
 
 }  // namespace bulkhead

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "arch/paging.h"
+#include "hypervisor/process.h"
 
 namespace bulkhead {
 
@@ -18,7 +19,7 @@ int Memory::LevelsFor(uint64_t size) {
   return level;
 }
 
-Result<Memory::Piece> Memory::Populate(uint64_t offset, Arena& arena, PageAllocator& pages) {
+Result<Memory::Piece> Memory::Populate(uint64_t offset, PageAllocator& pages) {
   if (fixed_) return Piece{physical_ + offset, false};
   uint64_t* entry = &root_;
   for (int level = LevelsFor(size_);; --level) {
@@ -33,7 +34,8 @@ Result<Memory::Piece> Memory::Populate(uint64_t offset, Arena& arena, PageAlloca
     }
     if (*entry == 0) {
       // A page of the memory itself has been charged already; a table is charged here.
-      const Result<HostPhysical> page = level == 0 ? pages.AllocatePage() : arena.AllocatePage();
+      const Result<HostPhysical> page =
+          level == 0 ? pages.AllocatePage() : owner()->arena.AllocatePage();
       if (!page.ok()) return page.status();
       if (level == 0) std::memset(arch::ToPointer(*page), 0, kPageSize);
       *entry = Raw(*page);
@@ -48,7 +50,7 @@ Result<Memory::Piece> Memory::Populate(uint64_t offset, Arena& arena, PageAlloca
   }
 }
 
-bool Memory::FreeOne(Arena& arena, PageAllocator& pages) {
+bool Memory::FreeOne(PageAllocator& pages) {
   if (fixed_) return false;
   uint64_t* entry = &root_;
   int level = LevelsFor(size_);
@@ -71,7 +73,7 @@ bool Memory::FreeOne(Arena& arena, PageAllocator& pages) {
     } else if (level == 0) {
       pages.FreePage(physical);
     } else {
-      arena.FreePage(physical);
+      owner()->arena.FreePage(physical);
     }
     *entry = 0;
     return true;

@@ -11,7 +11,6 @@
 #include "base/address.h"
 #include "base/align.h"
 #include "base/status.h"
-#include "hypervisor/arena.h"
 #include "hypervisor/object.h"
 #include "hypervisor/page_allocator.h"
 
@@ -40,10 +39,11 @@ class Memory : public Object {
 
   // The memory at `offset` (page-aligned, below size), found and zeroed if it is used for the first
   // time. Work: at most one superpage.
-  Result<Piece> Populate(uint64_t offset, Arena& arena, PageAllocator& pages);
+  // The owner pays for tables, whoever maps the memory.
+  Result<Piece> Populate(uint64_t offset, PageAllocator& pages);
 
   // Gives back one page, superpage or table; false when nothing is left.
-  bool FreeOne(Arena& arena, PageAllocator& pages);
+  bool FreeOne(PageAllocator& pages);
 
  private:
   // An entry is a physical address, with kSuper if it is a superpage. Three levels of tables of

@@ -69,7 +69,12 @@ void EndProcess(Node& node, Process& process, abi::ProcessEnd end, uint64_t code
     node.cpu.space = nullptr;
     arch::ActivateAddressSpace(arch::KernelRoot());
   }
-  if (process.watcher != nullptr) Signal(node, *process.watcher, process.watcher_bits);
+  // Told once: an event of the process itself would otherwise keep it for ever.
+  if (Event* watcher = process.watcher; watcher != nullptr) {
+    process.watcher = nullptr;
+    Signal(node, *watcher, process.watcher_bits);
+    Release(node, *watcher);
+  }
   node.reaper.AddEnded(process);
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "arch/paging.h"
 #include "base/align.h"
 
 namespace bulkhead {
@@ -70,6 +71,7 @@ void PageAllocator::Release(uint64_t page_number) {
   const uint64_t index = page_number % kPagesPerBlock;
   block.free_bits[index / 64] |= uint64_t{1} << (index % 64);
   ++free_;
+  arch::MarkFree(arch::ToPointer(static_cast<HostPhysical>(page_number << kPageShift)), kPageSize);
   ++block.free_count;
   if (block.free_count == kPagesPerBlock) {
     partial_.Remove(&block);
@@ -93,7 +95,9 @@ Result<HostPhysical> PageAllocator::AllocatePage() {
   block->free_bits[word] &= block->free_bits[word] - 1;
   --free_;
   if (--block->free_count == 0) partial_.Remove(block);
-  return Address(block) + ((word * 64 + bit) << kPageShift);
+  const HostPhysical page = Address(block) + ((word * 64 + bit) << kPageShift);
+  arch::MarkUsed(arch::ToPointer(page), kPageSize);
+  return page;
 }
 
 Result<HostPhysical> PageAllocator::AllocateSuperpage() {
@@ -103,6 +107,7 @@ Result<HostPhysical> PageAllocator::AllocateSuperpage() {
   block->free_bits.fill(0);
   block->free_count = 0;
   free_ -= kPagesPerBlock;
+  arch::MarkUsed(arch::ToPointer(Address(block)), kSuperpageSize);
   return Address(block);
 }
 
@@ -113,6 +118,7 @@ void PageAllocator::FreeSuperpage(HostPhysical superpage) {
   block.free_bits.fill(~uint64_t{0});
   block.free_count = kPagesPerBlock;
   free_ += kPagesPerBlock;
+  arch::MarkFree(arch::ToPointer(superpage), kSuperpageSize);
   whole_.Push(&block);
 }
 

@@ -56,7 +56,6 @@ class PageAllocator {
     void Remove(Block* block);
   };
 
-  static std::span<const MemoryRegion> Usable(std::span<const MemoryRegion> regions);
   HostPhysical Address(const Block* block) const;
   void Release(uint64_t page_number);
 

@@ -17,6 +17,7 @@
 
 namespace bulkhead {
 
+class Channel;
 class Thread;
 
 // An address space, a capability table, threads, and the quota that all its objects are charged to.
@@ -36,6 +37,7 @@ class Process : public Object {
   CapabilityTable capabilities;
   Thread* threads = nullptr;
   uint32_t thread_count = 0;
+  Channel* channels = nullptr;  // that it owns; they are not kept alive
 
   abi::ProcessEnd end = abi::ProcessEnd::kRunning;
   uint64_t end_code = 0;

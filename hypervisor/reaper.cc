@@ -21,9 +21,13 @@ void Reaper::AddEnded(Process& process) {
 
 void Reaper::Step(Node& node) {
   if (Object* object = dead_; object != nullptr) {
-    if (TakeApart(node, *object)) return;
+    // Out of the list first: taking it apart can put others in front of it.
     dead_ = object->next_dead_;
-    Free(node, *object);
+    if (TakeApart(node, *object)) {
+      Push(dead_, *object);
+    } else {
+      Free(node, *object);
+    }
   } else if (Process* process = ended_; process != nullptr) {
     if (Empty(node, *process)) return;
     ended_ = static_cast<Process*>(process->next_dead_);
@@ -32,20 +36,35 @@ void Reaper::Step(Node& node) {
   }
 }
 
-// What an ended process held: capabilities and threads first, then its memory map.
+// Takes a channel out of its owner's list, if it is in.
+void Reaper::Disown(Channel& channel) {
+  Process& owner = *channel.owner();
+  if (channel.previous_owned != nullptr) {
+    channel.previous_owned->next_owned = channel.next_owned;
+  } else if (owner.channels == &channel) {
+    owner.channels = channel.next_owned;
+  }
+  if (channel.next_owned != nullptr) channel.next_owned->previous_owned = channel.previous_owned;
+  channel.previous_owned = nullptr;
+  channel.next_owned = nullptr;
+}
+
+// What an ended process held: those who wait for its answers, capabilities and threads, then its
+// memory map.
 bool Reaper::Empty(Node& node, Process& process) {
-  if (Capability* capability = process.capabilities.Any(); capability != nullptr) {
-    Object& object = *capability->object;
-    if (object.kind() == ObjectKind::kChannel && object.owner() == &process) {
-      auto& channel = static_cast<Channel&>(object);
-      for (ThreadQueue* queue : {&channel.callers, &channel.answering}) {
-        if (Thread* caller = queue->front(); caller != nullptr) {
-          caller->context.SetStatus(Status::kEnded);
-          Wake(node, *caller);
-          return true;
-        }
+  if (Channel* channel = process.channels; channel != nullptr) {
+    for (ThreadQueue* queue : {&channel->answering, &channel->callers}) {
+      if (Thread* caller = queue->front(); caller != nullptr) {
+        caller->context.SetStatus(Status::kEnded);
+        Wake(node, *caller);
+        return true;
       }
     }
+    Disown(*channel);
+    return true;
+  }
+  if (Capability* capability = process.capabilities.Any(); capability != nullptr) {
+    Object& object = *capability->object;
     process.capabilities.Clear(*capability);
     Release(node, object);
     return true;
@@ -64,7 +83,7 @@ bool Reaper::TakeApart(Node& node, Object& object) {
   switch (object.kind()) {
     case ObjectKind::kMemory: {
       auto& memory = static_cast<Memory&>(object);
-      if (memory.FreeOne(owner.arena, node.pages)) return true;
+      if (memory.FreeOne(node.pages)) return true;
       if (!memory.fixed()) owner.quota.Refund(memory.size() >> kPageShift);
       return false;
     }
@@ -82,13 +101,14 @@ bool Reaper::TakeApart(Node& node, Object& object) {
     }
     case ObjectKind::kProcess: {
       auto& process = static_cast<Process&>(object);
-      if (process.watcher != nullptr) Release(node, *process.watcher);
       owner.quota.Refund(process.quota.limit());
       return false;
     }
+    case ObjectKind::kChannel:
+      Disown(static_cast<Channel&>(object));
+      return false;
     case ObjectKind::kThread:
     case ObjectKind::kEvent:
-    case ObjectKind::kChannel:
       return false;
   }
   return false;

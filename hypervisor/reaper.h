@@ -10,6 +10,7 @@
 
 namespace bulkhead {
 
+class Channel;
 class Process;
 struct Node;
 
@@ -29,6 +30,7 @@ class Reaper {
   // False: nothing is left of it but its own memory.
   static bool TakeApart(Node& node, Object& object);
   static bool Empty(Node& node, Process& process);
+  static void Disown(Channel& channel);
   static void Free(Node& node, Object& object);
 
   Object* dead_ = nullptr;

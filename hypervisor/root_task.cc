@@ -47,10 +47,9 @@ Memory& MapFresh(Node& node, Process& root, uint64_t address, uint64_t length,
   }
 }
 
-void Fill(Node& node, Process& root, Memory& memory, uint64_t offset,
-          std::span<const std::byte> data) {
+void Fill(Node& node, Memory& memory, uint64_t offset, std::span<const std::byte> data) {
   while (!data.empty()) {
-    const auto piece = memory.Populate(AlignDown(offset, kPageSize), root.arena, node.pages);
+    const auto piece = memory.Populate(AlignDown(offset, kPageSize), node.pages);
     if (!piece.ok()) Fail("memory", piece.status());
     const uint64_t part = std::min<uint64_t>(data.size(), kPageSize - offset % kPageSize);
     std::memcpy(arch::ToPointer<std::byte>(piece->physical) + offset % kPageSize, data.data(),
@@ -89,7 +88,7 @@ void LoadSegments(Node& node, Process& root, const ElfImage& image) {
     }
     Memory& memory = MapFresh(node, root, start, end - start,
                               {.write = segment.writable, .execute = segment.executable});
-    Fill(node, root, memory, segment.virtual_address - start, segment.data);
+    Fill(node, memory, segment.virtual_address - start, segment.data);
   }
 }
 
@@ -131,7 +130,7 @@ void StartRootTask(Node& node, const BootInfo& boot) {
   static_assert(sizeof(info.command_line) == sizeof(boot.command_line));
   std::memcpy(info.command_line, boot.command_line, sizeof(info.command_line));
   Memory& page = MapFresh(node, *root, kInfoAddress, kPageSize, {});
-  Fill(node, *root, page, 0, std::as_bytes(std::span(&info, 1)));
+  Fill(node, page, 0, std::as_bytes(std::span(&info, 1)));
 
   const Result<Thread*> thread = CreateThread(node, *root, *root, abi::kPriorities - 1);
   if (!thread.ok()) Fail("thread", thread.status());

@@ -108,8 +108,44 @@ llvm_repo = repository_rule(
     local = True,
 )
 
+def _cached_sources_impl(ctx):
+    """Sources that tools/setup unpacked from a Debian source package into the cache."""
+    cache = ctx.os.environ.get("BULKHEAD_CACHE", "")
+    if not cache:
+        cache = ctx.os.environ.get("HOME", "/root") + "/.cache/bulkhead"
+    root = cache + "/sources/" + ctx.name
+    for probe in [root + "/" + p for p in ctx.attr.probes] + ctx.attr.links.keys():
+        if not ctx.path(probe).exists:
+            fail("%s needs %s: run tools/setup" % (ctx.name, probe))
+    for directory in ctx.attr.directories:
+        ctx.symlink(root + "/" + directory, directory)
+    for src, dst in ctx.attr.links.items():
+        ctx.symlink(src, dst)
+    ctx.file("WORKSPACE", "workspace(name = \"%s\")\n" % ctx.name)
+    ctx.symlink(ctx.attr.build_file, "BUILD.bazel")
+
+cached_sources = repository_rule(
+    implementation = _cached_sources_impl,
+    local = True,
+    environ = ["BULKHEAD_CACHE", "HOME"],
+    attrs = {
+        "build_file": attr.label(mandatory = True, allow_single_file = True),
+        "directories": attr.string_list(),
+        "links": attr.string_dict(),
+        "probes": attr.string_list(),
+    },
+)
+
 def bulkhead_repositories():
     maybe(llvm_repo, name = "bulkhead_llvm")
+    maybe(
+        cached_sources,
+        name = "zydis",
+        build_file = "//toolchain/third_party:zydis.BUILD",
+        directories = ["include", "src"],
+        links = {"/usr/include/Zycore": "zycore/Zycore"},
+        probes = ["src/Decoder.c"],
+    )
     maybe(debian_absl, name = "com_google_absl")
     maybe(guest_kernel, name = "guest_kernel")
     maybe(

@@ -6,6 +6,7 @@
 
 // x86_64 page-table formats and the hypervisor's address layout (AMD APM 2, 5.3 and 15.25).
 
+#include <cstddef>
 #include <cstdint>
 
 #include "arch/page_table.h"
@@ -29,6 +30,10 @@ T* ToPointer(HostPhysical physical) {
 inline HostPhysical ToPhysical(const void* pointer) {
   return static_cast<HostPhysical>(reinterpret_cast<uint64_t>(pointer) - kDirectMap);
 }
+
+// For machines that can watch free memory; the fake one does.
+inline void MarkFree(void*, size_t) {}
+inline void MarkUsed(void*, size_t) {}
 
 struct HostFormat {
   using Entry = uint64_t;

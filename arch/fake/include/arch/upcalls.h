@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#ifndef BULKHEAD_ARCH_FAKE_INCLUDE_ARCH_UPCALLS_H_
+#define BULKHEAD_ARCH_FAKE_INCLUDE_ARCH_UPCALLS_H_
+
+// What an architecture calls in the core. All run with interrupts off.
+
+#include <cstdint>
+
+#include "arch/context.h"
+
+namespace bulkhead::arch {
+
+// A user thread made a call, was interrupted (the interrupt has been acknowledged; HandleTimer or
+// HandleInterrupt was called), or did what user mode may not. Ends in ResumeUser or in a guest.
+[[noreturn]] void HandleCall(UserContext& context);
+[[noreturn]] void HandlePreemption();
+[[noreturn]] void HandleUserFault(UserContext& context, uint64_t fault_address);
+
+// From user mode, from a guest's exit or from the idle loop; these return.
+void HandleTimer();
+void HandleInterrupt(unsigned vector);
+
+}  // namespace bulkhead::arch
+
+#endif  // BULKHEAD_ARCH_FAKE_INCLUDE_ARCH_UPCALLS_H_

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#ifndef BULKHEAD_ARCH_FAKE_INCLUDE_ARCH_VCPU_H_
+#define BULKHEAD_ARCH_FAKE_INCLUDE_ARCH_VCPU_H_
+
+#include <cstdint>
+
+#include "arch/cpu.h"
+#include "base/address.h"
+#include "base/status.h"
+#include "hypervisor/abi/x86_64/vcpu_state.h"  // reused: the core knows only `reason` and `detail`
+
+namespace bulkhead::arch {
+
+enum class RunOutcome { kExit, kInterrupted, kHalted };
+
+// Runs Machine::guest. Interrupts are pending bits without priorities.
+class Vcpu {
+ public:
+  static constexpr uint64_t kPages = 2;
+
+  void Initialize(uint32_t id, HostPhysical control, HostPhysical registers, HostPhysical root);
+  RunOutcome Run(Cpu& cpu, abi::VcpuState& state);
+  void Unload(Cpu& cpu);
+
+  bool Interrupt(uint8_t vector);
+  bool HasPendingInterrupt() const;
+  uint64_t TimerDeadline() const { return deadline_; }
+  void TimerFired(uint64_t now);
+  void FlushGuestTlb() { ++flushes_; }
+
+  uint32_t id() const { return id_; }
+  uint64_t exits() const { return exits_; }
+
+  // For tests.
+  void SetDeadline(uint64_t deadline) { deadline_ = deadline; }
+  int TakeInterrupt();  // a pending vector, -1: none
+  HostPhysical root() const { return root_; }
+  uint64_t flushes() const { return flushes_; }
+
+ private:
+  static constexpr uint8_t kTimerVector = 0xee;
+
+  uint64_t pending_[4] = {};
+  uint64_t deadline_ = ~uint64_t{0};
+  uint64_t* control_ = nullptr;  // pages of its own, written at every entry
+  uint64_t* registers_ = nullptr;
+  HostPhysical root_ = {};
+  uint64_t exits_ = 0;
+  uint64_t flushes_ = 0;
+  uint32_t id_ = 0;
+  bool halted_ = false;
+};
+
+const char* VirtualizationProblem();
+
+}  // namespace bulkhead::arch
+
+#endif  // BULKHEAD_ARCH_FAKE_INCLUDE_ARCH_VCPU_H_
