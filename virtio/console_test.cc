@@ -218,6 +218,14 @@ TEST_F(ConsoleTest, InputFillsPostedBuffers) {
   EXPECT_EQ(device_.Input(2, Bytes("jk")), 0U);
 }
 
+TEST_F(ConsoleTest, InputThatDoesNotFitAsksForANotification) {
+  Start(kConsoleFeatureMultiport | kVirtioFeatureEventIdx);
+  SendControl(1, ConsoleEvent::kPortOpen, 1);
+  for (int i = 0; i < 64; ++i) queues_[4].Add({{kData, 1, true}});
+  EXPECT_EQ(device_.Input(1, Bytes(std::string(70, 'x'))), 64U);
+  EXPECT_EQ(queues_[4].available_event(), 64);
+}
+
 TEST_F(ConsoleTest, InputBufferMustBeWritable) {
   Start();
   SendControl(1, ConsoleEvent::kPortOpen, 1);

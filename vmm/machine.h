@@ -18,6 +18,7 @@
 #include "vmm/devices.h"
 #include "vmm/outbox.h"
 #include "vmm/startup.h"
+#include "vmm/x86_64/msr.h"
 #include "vmm/x86_64/pvclock.h"
 
 namespace bulkhead {
@@ -64,12 +65,10 @@ class Machine {
   GuestMemory memory_;
   std::optional<Devices> devices_;
   Pvclock clock_;
+  GuestMsrs msrs_{clock_};
   uint64_t vm_ = 0;                         // handle
   std::array<uint64_t, kVcpus> vcpus_ = {}; // handles
   abi::VcpuState* state_ = nullptr;
-  uint64_t tsc_offset_ = 0;
-  // The debug UART's line so far.
-  Text<200> uart_line_;
 };
 
 }  // namespace bulkhead

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "drivers/virtio/virtio_pci.h"
 
@@ -14,12 +15,9 @@ namespace {
 constexpr uint64_t kEcamBytes = uint64_t{1} << 20;
 constexpr uint64_t kFunctionOffset = 3 * 8 * kPciFunctionBytes;  // 00:03.0
 
-// Offset of `address` in a window, or its size if it is elsewhere.
-template <typename Window>
-uint64_t OffsetIn(const Window& window, const volatile std::byte* address) {
-  const auto offset =
-      reinterpret_cast<uintptr_t>(address) - reinterpret_cast<uintptr_t>(window.data());
-  return std::min<uint64_t>(offset, window.size());
+// Offset of `address` from `start`, or `size` if it is not within so many bytes.
+uint64_t OffsetIn(uint64_t start, uint64_t size, const volatile std::byte* address) {
+  return std::min<uint64_t>(reinterpret_cast<uintptr_t>(address) - start, size);
 }
 
 uint32_t ReadBytes(const std::byte* bytes, int width) {
@@ -35,7 +33,7 @@ void SetHalf(uint64_t& word, uint64_t offset, uint32_t value) {
 
 }  // namespace
 
-FakeVirtioPci::FakeVirtioPci(VirtioDevice& device) : device_(device), ecam_window_(kEcamBytes) {
+FakeVirtioPci::FakeVirtioPci(VirtioDevice& device) : device_(device) {
   device.Attach(this);
   PutConfig<uint16_t>(kPciVendorId, kVirtioPciVendor);
   PutConfig<uint16_t>(kPciDeviceId,
@@ -71,9 +69,13 @@ void FakeVirtioPci::PutCapability(uint8_t at, uint8_t next, uint8_t type, uint32
 
 Result<volatile std::byte*> FakeVirtioPci::MapDevice(HostPhysical start, uint64_t length) {
   if (Raw(start) % 4096 != 0 || length % 4096 != 0) return Status::kInvalidArgument;
-  if (start == kEcam.start && length <= kEcamBytes) return ecam_window_.data();
-  if (Raw(start) == kRegistersBar && length <= kRegistersBarBytes) return registers_window_.data();
-  if (Raw(start) == kMsixBar && length <= kMsixBarBytes) return msix_window_.data();
+  for (const auto& [first, size] : {std::pair<uint64_t, uint64_t>{Raw(kEcam.start), kEcamBytes},
+                                    {kRegistersBar, kRegistersBarBytes},
+                                    {kMsixBar, kMsixBarBytes}}) {
+    if (Raw(start) == first && length <= size) {
+      return reinterpret_cast<volatile std::byte*>(Raw(start));
+    }
+  }
   return Status::kDenied;
 }
 
@@ -86,27 +88,31 @@ Result<DriverPlatform::DmaPage> FakeVirtioPci::AllocateDma() {
 }
 
 uint32_t FakeVirtioPci::ReadDevice(const volatile std::byte* address, int width) {
-  if (const uint64_t offset = OffsetIn(ecam_window_, address); offset < kEcamBytes) {
+  if (const uint64_t offset = OffsetIn(Raw(kEcam.start), kEcamBytes, address);
+      offset < kEcamBytes) {
     if (offset < kFunctionOffset || offset - kFunctionOffset >= config_.size()) {
       return ~uint32_t{0} >> (32 - 8 * width);
     }
     return ReadBytes(config_.data() + (offset - kFunctionOffset), width);
   }
-  if (const uint64_t offset = OffsetIn(registers_window_, address); offset < kRegistersBarBytes) {
+  if (const uint64_t offset = OffsetIn(kRegistersBar, kRegistersBarBytes, address);
+      offset < kRegistersBarBytes) {
     return ReadCommon(offset);
   }
-  const uint64_t offset = OffsetIn(msix_window_, address);
-  return offset < kMsixBarBytes ? ReadBytes(msix_window_.data() + offset, width) : 0;
+  const uint64_t offset = OffsetIn(kMsixBar, kMsixBarBytes, address);
+  return offset < kMsixBarBytes ? ReadBytes(msix_.data() + offset, width) : 0;
 }
 
 void FakeVirtioPci::WriteDevice(volatile std::byte* address, int width, uint32_t value) {
-  if (const uint64_t offset = OffsetIn(ecam_window_, address); offset < kEcamBytes) {
+  if (const uint64_t offset = OffsetIn(Raw(kEcam.start), kEcamBytes, address);
+      offset < kEcamBytes) {
     if (offset >= kFunctionOffset && offset - kFunctionOffset < config_.size()) {
       WriteConfigSpace(static_cast<uint32_t>(offset - kFunctionOffset), width, value);
     }
     return;
   }
-  if (const uint64_t offset = OffsetIn(registers_window_, address); offset < kRegistersBarBytes) {
+  if (const uint64_t offset = OffsetIn(kRegistersBar, kRegistersBarBytes, address);
+      offset < kRegistersBarBytes) {
     if (offset >= kNotifyOffset) {
       NotifyQueue(static_cast<uint16_t>(value));
     } else {
@@ -114,8 +120,8 @@ void FakeVirtioPci::WriteDevice(volatile std::byte* address, int width, uint32_t
     }
     return;
   }
-  if (const uint64_t offset = OffsetIn(msix_window_, address); offset < kMsixBarBytes) {
-    std::memcpy(msix_window_.data() + offset, &value, static_cast<size_t>(width));
+  if (const uint64_t offset = OffsetIn(kMsixBar, kMsixBarBytes, address); offset < kMsixBarBytes) {
+    std::memcpy(msix_.data() + offset, &value, static_cast<size_t>(width));
   }
 }
 
@@ -225,10 +231,9 @@ void FakeVirtioPci::UsedBuffers() {
   const uint32_t control = ReadBytes(config_.data() + kMsixCap + 2, 2);
   const uint32_t command = ReadBytes(config_.data() + kPciCommand, 2);
   const bool enabled = (control & 0xc000) == 0x8000 && (command & kPciCommandBusMaster) != 0;
-  const bool masked = ReadBytes(msix_window_.data() + 12, 4) != 0;
-  if (enabled && !masked && ReadBytes(msix_window_.data(), 4) == kMsiAddress &&
-      ReadBytes(msix_window_.data() + 4, 4) == 0 &&
-      ReadBytes(msix_window_.data() + 8, 4) == kMsiData) {
+  const bool masked = ReadBytes(msix_.data() + 12, 4) != 0;
+  if (enabled && !masked && ReadBytes(msix_.data(), 4) == kMsiAddress &&
+      ReadBytes(msix_.data() + 4, 4) == 0 && ReadBytes(msix_.data() + 8, 4) == kMsiData) {
     ++interrupts;
   }
 }

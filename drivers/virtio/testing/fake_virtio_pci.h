@@ -7,7 +7,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "drivers/pci/pci.h"
 #include "drivers/platform.h"
@@ -36,7 +35,7 @@ class FakeVirtioPci final : public DriverPlatform, private VirtioDevice::Events 
 
   explicit FakeVirtioPci(VirtioDevice& device);
 
-  // DriverPlatform:
+  // DriverPlatform. A mapping is its physical address: only ReadDevice and WriteDevice look at it.
   Result<volatile std::byte*> MapDevice(HostPhysical start, uint64_t length) override;
   Result<DmaPage> AllocateDma() override;
   Result<Msi> AllocateMsi() override { return Msi{.address = kMsiAddress, .data = kMsiData}; }
@@ -79,10 +78,7 @@ class FakeVirtioPci final : public DriverPlatform, private VirtioDevice::Events 
   TestRam ram_;
   uint64_t next_dma_ = 0x1000;
   std::array<std::byte, kPciFunctionBytes> config_ = {};
-  // Stand for the mapped ranges; only the MSI-X table's bytes are looked at.
-  std::vector<std::byte> ecam_window_;
-  std::array<std::byte, kRegistersBarBytes> registers_window_ = {};
-  alignas(16) std::array<std::byte, kMsixBarBytes> msix_window_ = {};
+  std::array<std::byte, kMsixBarBytes> msix_ = {};
   std::array<QueueSetup, 16> setup_;
   uint64_t driver_features_ = 0;
   uint32_t device_select_ = 0;
