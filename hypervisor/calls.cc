@@ -64,9 +64,10 @@ CallResult DispatchCall(Node& node, Thread& caller, const arch::UserContext& con
   return Calls(node).Dispatch(caller, number, arguments);
 }
 
-uint32_t Calls::RightsFor(const Thread& caller, const Memory& memory) {
+bool Calls::MayMap(const Thread& caller, const Memory& memory, uint64_t rights) {
   const Capability* capability = caller.process.capabilities.Find(caller.context.Argument(2));
-  return capability != nullptr && capability->object == &memory ? capability->rights : 0;
+  return capability != nullptr && capability->object == &memory &&
+         ((rights | abi::kRead) & ~uint64_t{capability->rights}) == 0;
 }
 
 CallResult Calls::Install(Thread& caller, Object& object, uint32_t rights) {

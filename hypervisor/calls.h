@@ -80,8 +80,9 @@ class Calls {
   CallResult SystemControl(Thread& caller, uint64_t operation, uint64_t argument0,
                            uint64_t argument1, uint64_t argument2);
 
-  // What the capability allows through which a map call named its Memory (its third argument).
-  static uint32_t RightsFor(const Thread& caller, const Memory& memory);
+  // Whether the capability through which a map call named its Memory (its third argument) allows
+  // such a mapping. Whatever is mapped can be read.
+  static bool MayMap(const Thread& caller, const Memory& memory, uint64_t rights);
   // Puts a new object, whose only reference the caller holds, into its table.
   CallResult Install(Thread& caller, Object& object, uint32_t rights = abi::kAllRights);
   bool IsSystem(const Thread& caller) const;

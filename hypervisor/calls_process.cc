@@ -7,6 +7,8 @@
 namespace bulkhead {
 
 CallResult Calls::ProcessCreate(Thread& caller, uint64_t quota) {
+  // Processes outlive their maker: others could hide memory and threads from their own end.
+  if (!IsSystem(caller)) return Status::kDenied;
   const Result<Process*> made = CreateProcess(node_, caller.process, quota >> kPageShift);
   if (!made.ok()) return made.status();
   Process& process = **made;
@@ -43,9 +45,7 @@ CallResult Calls::ProcessMap(Thread& caller, Process& process, uint64_t address,
   const bool execute = (rights & abi::kExecute) != 0;
   if (write && execute) return Status::kInvalidArgument;
   if (!RangeWithin(offset, length, memory.size())) return Status::kInvalidArgument;
-  // The mapping's rights are bounded by those of the capability it is made with.
-  const uint32_t allowed = RightsFor(caller, memory);
-  if ((rights & ~uint64_t{allowed}) != 0) return Status::kDenied;
+  if (!MayMap(caller, memory, rights)) return Status::kDenied;
   return process.space.Map(address, memory, offset, length,
                            {.write = write, .execute = execute, .user = true}, process.arena,
                            node_.pages);
@@ -97,6 +97,8 @@ CallResult Calls::HandleGrant(Thread& caller, Process& process, uint64_t source,
   if ((capability->rights & abi::kGrant) == 0 || (rights & ~uint64_t{capability->rights}) != 0) {
     return Status::kDenied;
   }
+  // A badge says who calls: whoever holds a badged capability cannot make itself another.
+  if (capability->badge != 0 && badge != capability->badge) return Status::kDenied;
   Object& object = *capability->object;
   Retain(object);
   const Result<uint64_t> handle = process.capabilities.Insert(

@@ -34,7 +34,7 @@ CallResult Calls::VmMap(Thread& caller, VirtualMachine& vm, uint64_t address, Me
     return left;
   }
   if (!RangeWithin(offset, length, memory.size())) return Status::kInvalidArgument;
-  if ((rights & ~uint64_t{RightsFor(caller, memory)}) != 0) return Status::kDenied;
+  if (!MayMap(caller, memory, rights)) return Status::kDenied;
   return vm.space.Map(address, memory, offset, length,
                       {.write = (rights & abi::kWrite) != 0,
                        .execute = (rights & abi::kExecute) != 0},

@@ -14,12 +14,22 @@
 
 namespace bulkhead {
 
+namespace {
+
+// At most this much cleaning up before a thread runs; a step is a few microseconds.
+constexpr int kReaperSteps = 8;
+
+}  // namespace
+
 Thread* ChooseThread(Node& node, uint64_t now) {
   Cpu& cpu = node.cpu;
-  if (!node.reaper.idle()) node.reaper.Step(node);
+  for (int i = 0; i < kReaperSteps && !node.reaper.idle(); ++i) node.reaper.Step(node);
   if (cpu.timeouts.Next() <= now) HandleDueTimeouts(node, now);
   Thread* thread = cpu.scheduler.Choose(now);
-  arch::SetTimer(cpu.arch, std::min(cpu.scheduler.NextChange(), cpu.timeouts.Next()));
+  uint64_t next = std::min(cpu.scheduler.NextChange(), cpu.timeouts.Next());
+  // A thread that never enters the hypervisor must not keep it from cleaning up.
+  if (!node.reaper.idle()) next = std::min(next, now + cpu.scheduler.slice());
+  arch::SetTimer(cpu.arch, next);
   return thread;
 }
 
@@ -46,6 +56,7 @@ void Dispatch(Node& node) {
   Cpu& cpu = node.cpu;
   for (;;) {
     Thread* thread = ChooseThread(node, arch::Now());
+    if (node.root->end != abi::ProcessEnd::kRunning) Fatal("the supervisor has ended");
     if (thread == nullptr) {
       if (node.reaper.idle()) arch::WaitForInterrupt();
       continue;

@@ -50,14 +50,17 @@ Thread* Scheduler::Choose(uint64_t now) {
       if (over) slice_end_ = now + slice_;
       return current_;
     }
-    // Pushed aside by a higher priority it is the next of its own.
-    Enqueue(*current_, highest > priority && !over);
+    // Pushed aside by a higher priority it is the next of its own, for the rest of its slice: with
+    // a new one it could keep the others of its priority waiting for ever.
+    current_->slice_left = over ? 0 : slice_end_ - now;
+    Enqueue(*current_, !over);
     current_ = nullptr;
   }
   if (highest < 0) return nullptr;
   current_ = ready_[static_cast<uint32_t>(highest)].front();
   Dequeue(*current_);
-  slice_end_ = now + slice_;
+  slice_end_ = now + (current_->slice_left != 0 ? current_->slice_left : slice_);
+  current_->slice_left = 0;
   return current_;
 }
 

@@ -19,6 +19,7 @@ class Scheduler {
  public:
   // `slice`: how long a thread runs while others of its priority wait, in counter ticks.
   void Initialize(uint64_t slice) { slice_ = slice; }
+  uint64_t slice() const { return slice_; }
 
   // Makes a thread ready. One that has waited goes to the end of its queue.
   void MakeReady(Thread& thread);

@@ -38,6 +38,7 @@ class Thread : public Object {
   Thread* next_in_process = nullptr;
   uint32_t priority;
   State state = State::kWaiting;
+  uint64_t slice_left = 0;  // counter ticks, if a higher priority cut its slice short
 
   // Membership of a queue: the scheduler's, an event's or a channel's.
   ThreadQueue* queue = nullptr;

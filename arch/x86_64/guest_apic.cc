@@ -87,7 +87,16 @@ void GuestApic::StartTimer(uint64_t now) {
 void GuestApic::WriteTscDeadline(uint64_t guest_deadline) {
   if (!deadline_mode()) return;
   deadline_guest_ = guest_deadline;
-  deadline_ = guest_deadline == 0 ? kNever : guest_deadline - tsc_offset_;
+  if (guest_deadline == 0) {
+    deadline_ = kNever;
+  } else if (static_cast<int64_t>(tsc_offset_) >= 0) {
+    // The guest's counter is ahead: an earlier deadline has passed.
+    deadline_ = guest_deadline > tsc_offset_ ? guest_deadline - tsc_offset_ : 0;
+  } else {
+    // It is behind: one that the machine's counter cannot reach stays far away.
+    const uint64_t behind = uint64_t{0} - tsc_offset_;
+    deadline_ = guest_deadline < kNever - behind ? guest_deadline + behind : kNever;
+  }
 }
 
 void GuestApic::Expire(uint64_t now) {

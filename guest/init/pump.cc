@@ -122,7 +122,10 @@ MaybeFailure Pump::Step(int timeout_ms) {
   enum { kPort, kChild, kIn, kOut, kErr, kCount };
   pollfd fds[kCount] = {};
   fds[kPort].fd = channel_->fd();
-  if (input_.size() - input_written_ < kInputLimit) fds[kPort].events |= POLLIN;
+  // A broken stream is not read on; what is to be said about it can still be written.
+  if (parser_.error() == nullptr && input_.size() - input_written_ < kInputLimit) {
+    fds[kPort].events |= POLLIN;
+  }
   if (channel_->pending()) fds[kPort].events |= POLLOUT;
   fds[kChild] = {child_signal_, POLLIN, 0};
   fds[kIn] = {input_written_ < input_.size() ? container_.stdin_fd : -1, POLLOUT, 0};
@@ -164,11 +167,12 @@ MaybeFailure Pump::Run(const std::function<void()>& on_container_end, uint32_t* 
 }
 
 bool Pump::Finish() {
-  while (!end_seen_) {
-    const bool all_written = !channel_->pending();
+  while (channel_->Write()) {
+    if (!channel_->pending() && end_seen_) return true;
     // While there is something to write the host decides how long it takes.
+    const bool all_written = !channel_->pending();
     if (Step(all_written ? static_cast<int>(kAgentEndTimeoutMs) : -1).has_value()) break;
-    if (all_written && timed_out_) break;
+    if (all_written && timed_out_) return true;
   }
   return !channel_->pending();
 }

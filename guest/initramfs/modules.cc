@@ -4,6 +4,7 @@
 #include "guest/initramfs/modules.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -109,6 +110,22 @@ ModuleInfo ParseModinfo(std::string_view section) {
     }
   }
   return info;
+}
+
+std::string_view WithoutSignature(std::string_view file) {
+  // The module, the signature, 12 bytes about it of which the last four are its length
+  // (big-endian), and a marker.
+  constexpr std::string_view kMarker = "~Module signature appended~\n";
+  constexpr size_t kInfoSize = 12;
+  if (file.size() < kMarker.size() + kInfoSize ||
+      file.substr(file.size() - kMarker.size()) != kMarker) {
+    return file;
+  }
+  const std::string_view rest = file.substr(0, file.size() - kMarker.size());
+  uint32_t length = 0;
+  for (const char c : rest.substr(rest.size() - 4)) length = length << 8 | static_cast<uint8_t>(c);
+  if (length > rest.size() - kInfoSize) return file;
+  return rest.substr(0, rest.size() - kInfoSize - length);
 }
 
 absl::StatusOr<std::vector<std::string>> ResolveModules(const std::string& modules_dir,

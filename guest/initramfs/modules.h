@@ -25,6 +25,10 @@ ModuleInfo ParseModinfo(std::string_view section);
 absl::StatusOr<std::vector<std::string>> ResolveModules(const std::string& modules_dir,
                                                         const std::vector<std::string>& modules);
 
+// A module without the signature appended to its file (Linux, include/linux/module_signature.h), or
+// all of it if there is none. The view is into `file`.
+std::string_view WithoutSignature(std::string_view file);
+
 }  // namespace bulkhead
 
 #endif  // BULKHEAD_GUEST_INITRAMFS_MODULES_H_

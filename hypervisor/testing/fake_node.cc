@@ -130,6 +130,19 @@ void FakeNode::LeavePages(uint64_t pages) {
   while (node_->pages.free_pages() > pages) taken_.push_back(*node_->pages.AllocatePage());
 }
 
+void FakeNode::Fragment() {
+  LeavePages(0);
+  std::vector<HostPhysical> all;
+  all.swap(taken_);
+  for (const HostPhysical page : all) {
+    if (IsAligned(Raw(page), kSuperpageSize)) {
+      taken_.push_back(page);
+    } else {
+      node_->pages.FreePage(page);
+    }
+  }
+}
+
 void FakeNode::GiveBackPages() {
   for (const HostPhysical page : taken_) node_->pages.FreePage(page);
   taken_.clear();

@@ -100,6 +100,8 @@ class FakeNode {
 
   // Takes pages from the machine so that only `pages` are free, until they are given back.
   void LeavePages(uint64_t pages);
+  // Takes a page out of every superpage: only small ones are left.
+  void Fragment();
   void GiveBackPages();
 
  private:

@@ -169,6 +169,40 @@ def bulkhead_repositories():
         package = "libbenchmark-dev",
         probes = ["/usr/include/benchmark/benchmark.h"],
     )
+    maybe(
+        system_repo,
+        name = "cli11",
+        build_file = "//toolchain/third_party:cli11.BUILD",
+        links = {"/usr/include/CLI": "include/CLI"},
+        package = "libcli11-dev",
+        probes = ["/usr/include/CLI/CLI.hpp"],
+    )
+    maybe(
+        system_repo,
+        name = "nlohmann_json",
+        build_file = "//toolchain/third_party:nlohmann_json.BUILD",
+        links = {"/usr/include/nlohmann": "include/nlohmann"},
+        package = "nlohmann-json3-dev",
+        probes = ["/usr/include/nlohmann/json.hpp"],
+    )
+    maybe(
+        system_repo,
+        name = "libarchive",
+        build_file = "//toolchain/third_party:libarchive.BUILD",
+        links = {
+            "/usr/include/archive.h": "include/archive.h",
+            "/usr/include/archive_entry.h": "include/archive_entry.h",
+        },
+        package = "libarchive-dev",
+        probes = ["/usr/include/archive.h"],
+    )
+    maybe(
+        system_repo,
+        name = "openssl",
+        build_file = "//toolchain/third_party:openssl.BUILD",
+        package = "libssl-dev",
+        probes = ["/usr/include/openssl/evp.h"],
+    )
     maybe(debian_rules_cc, name = "rules_cc")
     maybe(
         stub_repo,
