@@ -118,6 +118,8 @@ void Vcpu::Load(Cpu& cpu) {
 void Vcpu::Unload(Cpu& cpu) {
   if (cpu.loaded_vcpu != this) return;
   const VectorAccess access;
+  // Read, not remembered: QEMU does not intercept XSETBV though it is told to.
+  xcr0_ = ReadXcr0();
   WriteXcr0(svm::SupportedXcr0());
   SaveVectorState(vector_state_);
   debug_address_[0] = ReadDr0();
@@ -173,6 +175,7 @@ void Vcpu::GiveState(abi::VcpuState& state, bool system) {
   state.rip = v.rip;
   state.rflags = v.rflags;
   state.cr4 = v.cr4;
+  xcr0_ = ReadXcr0();
   state.xcr0 = xcr0_;
   if (!system) return;
   state.cr0 = v.cr0;
