@@ -16,17 +16,17 @@ class InstalledFiles {
  public:
   explicit InstalledFiles(const std::string& program);
 
-  // `name`: a path in the repository, "hypervisor/hypervisor_x86_64".
+  // `name`: a path in the repository, "hypervisor/hypervisor_x86_64.elf".
   absl::StatusOr<std::string> Find(const std::string& name) const;
 
  private:
   std::string directory_;
 };
 
-inline constexpr char kHypervisorFile[] = "hypervisor/hypervisor_x86_64";
-inline constexpr char kSupervisorFile[] = "control/supervisor_x86_64";
-inline constexpr char kVmmFile[] = "vmm/vmm_x86_64";
-inline constexpr char kLoaderFile[] = "boot/uefi/bulkhead_x86_64.efi";
+inline constexpr char kHypervisorFile[] = "hypervisor/hypervisor_x86_64.elf";
+inline constexpr char kSupervisorFile[] = "control/supervisor_x86_64.elf";
+inline constexpr char kVmmFile[] = "vmm/vmm_x86_64.elf";
+inline constexpr char kLoaderFile[] = "boot/uefi/bulkhead.efi";
 inline constexpr char kInitFile[] = "guest/init/init";
 
 }  // namespace bulkhead

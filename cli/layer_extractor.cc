@@ -112,7 +112,10 @@ absl::Status LayerExtractor::ApplyEntry(archive* reader, archive_entry* entry) {
   }
   BULKHEAD_ASSIGN_OR_RETURN(const UniqueFd parent, OpenDirectory(path, path.size() - 1, true));
   BULKHEAD_RETURN_IF_FAILED(Make(parent.get(), path, reader, entry));
-  in_layer_.insert(Join(path, path.size()));
+  // The directories on the way are this layer's, too, whether it lists them or not.
+  for (size_t count = path.size(); count > 0; --count) {
+    if (!in_layer_.insert(Join(path, count)).second) break;
+  }
   if (archive_entry_hardlink(entry) != nullptr) return absl::OkStatus();  // it has its file's
   if (archive_entry_filetype(entry) == AE_IFSOCK) return absl::OkStatus();
   return SetMetadata(parent.get(), path, entry);
@@ -129,7 +132,6 @@ absl::StatusOr<UniqueFd> LayerExtractor::OpenDirectory(const Path& path, size_t 
       if (errno != ENOENT) RemoveTreeAt(at.get(), name);
       if (mkdirat(at.get(), name, 0755) != 0) return EntryFailure(path, errno);
       (void)fchmodat(at.get(), name, 0755, 0);  // whatever our umask is
-      in_layer_.insert(Join(path, i + 1));
       next = UniqueFd(openat(at.get(), name, kFlags));
     }
     at = std::move(next);
