@@ -76,7 +76,9 @@ bool IsDirectory(int parent, const char* name) {
 absl::StatusOr<LayerExtractor> LayerExtractor::Create(const std::string& root) {
   UniqueFd fd(open(root.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd.valid()) return ErrnoFailure(absl::StrCat("cannot open ", root), errno);
-  return LayerExtractor(std::move(fd));
+  LayerExtractor extractor(std::move(fd));
+  extractor.directory_times_[""] = timespec{};
+  return extractor;
 }
 
 absl::Status LayerExtractor::Apply(const std::string& path) {
@@ -132,6 +134,8 @@ absl::StatusOr<UniqueFd> LayerExtractor::OpenDirectory(const Path& path, size_t 
       if (errno != ENOENT) RemoveTreeAt(at.get(), name);
       if (mkdirat(at.get(), name, 0755) != 0) return EntryFailure(path, errno);
       (void)fchmodat(at.get(), name, 0755, 0);  // whatever our umask is
+      // A directory that no layer lists has no time of its own, and must not get today's.
+      directory_times_[Join(path, i + 1)] = timespec{};
       next = UniqueFd(openat(at.get(), name, kFlags));
     }
     at = std::move(next);
