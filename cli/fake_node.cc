@@ -4,6 +4,7 @@
 // Stands in for QEMU in the tests of the command: speaks the node channel on the descriptors that
 // QEMU would get (cli/node_machine.h). BULKHEAD_FAKE_NODE says how it behaves.
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -149,8 +150,11 @@ int Main(int argc, char** argv) {
     Exit(7);
   }
   if (mode == "endless") {
-    signal(SIGALRM, SIG_DFL);
-    for (;;) SendAgent(AgentMessage::kStdout, std::string(4096, 'y'));
+    for (;;) {
+      SendAgent(AgentMessage::kStdout, std::string(4096, 'y'));
+      pollfd stop = {kChannelDescriptor, POLLIN, 0};
+      if (poll(&stop, 1, 0) == 1) NextAgentMessage(&payload);  // the stop
+    }
   }
   if (mode == "stdin") {
     for (;;) {
