@@ -68,7 +68,7 @@ absl::StatusOr<GuestKernel> FindGuestKernel(const RunOptions& options,
 
 std::string GuestCommandLine(const RunOptions& options) {
   // panic=-1: a kernel that gives up resets at once, which ends the pod.
-  std::string out = "console=hvc0 panic=-1";
+  std::string out = "console=hvc0 panic=-1 reboot=a";
   out += options.verbose ? " loglevel=7" : " quiet loglevel=4";
   return out;
 }

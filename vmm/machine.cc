@@ -59,6 +59,14 @@ void SetEntryState(const EntryState& entry, abi::VcpuState& state) {
   state.idtr = {.selector = 0, .attributes = 0, .limit = 0xffff, .base = 0};
 }
 
+// Whether the vendor is AMD or Hygon, who use its registers.
+bool IsAmd() {
+  uint32_t eax = 0, ebx, ecx = 0, edx;
+  asm volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+  constexpr uint32_t kAuth = 0x68747541, kHygo = 0x6f677948;
+  return ebx == kAuth || ebx == kHygo;
+}
+
 std::span<std::byte> Bytes(VmmRange range) {
   return {reinterpret_cast<std::byte*>(range.address), range.length};
 }
@@ -69,7 +77,8 @@ Machine::Machine(const VmmStartup& startup)
     : startup_(startup),
       outbox_(Bytes(startup.output), startup.supervisor_event, startup.supervisor_bits),
       input_(Bytes(startup.input)),
-      mutex_(Must(call::EventCreate(), "a lock")) {}
+      mutex_(Must(call::EventCreate(), "a lock")),
+      msrs_(clock_, IsAmd(), true) {}
 
 void Machine::End(PodEnd end, std::string_view text) {
   outbox_.End(end, text);

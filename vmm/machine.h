@@ -65,7 +65,7 @@ class Machine {
   GuestMemory memory_;
   std::optional<Devices> devices_;
   Pvclock clock_;
-  GuestMsrs msrs_{clock_};
+  GuestMsrs msrs_;
   uint64_t vm_ = 0;                         // handle
   std::array<uint64_t, kVcpus> vcpus_ = {}; // handles
   abi::VcpuState* state_ = nullptr;

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The Bulkhead Authors
 """@guest_kernel: the stock guest kernel that tools/setup unpacked into the cache.
 
     @guest_kernel//:vmlinuz   the bzImage as packaged

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The Bulkhead Authors
 """External repositories: Debian packages when installed, release archives otherwise."""
 
 load("@bazel_tools//tools/build_defs/repo:http.bzl", "http_archive")

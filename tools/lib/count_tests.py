@@ -2,8 +2,8 @@
 # Copyright The Bulkhead Authors
 """Counts the tests of some `bazel test` invocations from their build events.
 
-Each argument NAME stands for NAME.json (--build_event_json_file) and NAME.status (exit status).
-Prints what failed, then "N passed, N failed"; the exit status is 0 only when nothing failed.
+Each argument NAME stands for NAME.json (--build_event_json_file) and NAME.status (exit status); an
+argument check=NAME for a check that is no Bazel test and has left NAME.status only. Prints what failed, then "N passed, N failed"; the exit status is 0 only when nothing failed.
 """
 
 import json
@@ -39,10 +39,25 @@ def count(name):
     return passed, failed
 
 
+def count_check(name):
+    """As count(), of a check that left only its exit status."""
+    try:
+        with open(name + ".status", encoding="utf-8") as status_file:
+            good = int(status_file.read()) == 0
+    except (OSError, ValueError):
+        good = False
+    what = [os.path.basename(name)]
+    return (what, []) if good else ([], what)
+
+
 def main():
     all_passed, all_failed = 0, 0
     for name in sys.argv[1:]:
-        passed, failed = count(name)
+        if name.startswith("check="):
+            passed, failed = count_check(name[len("check=") :])
+            name = "tools/lint"
+        else:
+            passed, failed = count(name)
         all_passed += len(passed)
         all_failed += len(failed)
         for what in failed:

@@ -31,7 +31,7 @@ struct Query {
   uint32_t IdBits() const { return static_cast<uint32_t>(std::bit_width(guest.cpus - 1)); }
 };
 
-constexpr uint32_t Text(const char (&text)[5]) {
+constexpr uint32_t Chars(const char (&text)[5]) {
   return static_cast<uint32_t>(static_cast<uint8_t>(text[0])) |
          static_cast<uint32_t>(static_cast<uint8_t>(text[1])) << 8 |
          static_cast<uint32_t>(static_cast<uint8_t>(text[2])) << 16 |
@@ -49,9 +49,8 @@ CpuidRegisters Passed(const Query& query) { return query.Ask(); }
 
 CpuidRegisters BasicRange(const Query& query) {
   CpuidRegisters out = query.Ask();
-  out.eax = query.guest.tsc_hz != 0
-                ? kMaxBasicLeaf
-                : std::max(kLeastBasicLeaf, std::min(out.eax, kMaxBasicLeaf));
+  out.eax = query.guest.tsc_hz != 0 ? kMaxBasicLeaf
+                                    : std::max(kLeastBasicLeaf, std::min(out.eax, kMaxBasicLeaf));
   return out;
 }
 
@@ -89,8 +88,7 @@ CpuidRegisters MoreFeatures(const Query& query) {
   const CpuidRegisters host = query.Ask();
   const uint64_t xcr0 = SupportedXcr0(query.host);
   if (query.subleaf == 1) {
-    return {.eax =
-                WithState(host.eax & kLeaf7_1Eax, xcr0, kLeaf7_1EaxAvx, kLeaf7_1EaxAvx512)};
+    return {.eax = WithState(host.eax & kLeaf7_1Eax, xcr0, kLeaf7_1EaxAvx, kLeaf7_1EaxAvx512)};
   }
   CpuidRegisters out;
   out.eax = std::min(host.eax, uint32_t{1});
@@ -176,11 +174,11 @@ CpuidRegisters CounterMegahertz(const Query& query) {
 }
 
 CpuidRegisters OwnSignature(const Query&) {
-  return {kHypervisorLeaf, Text("Bulk"), Text("head"), Text("Bulk")};
+  return {kHypervisorLeaf, Chars("Bulk"), Chars("head"), Chars("Bulk")};
 }
 
 CpuidRegisters KvmSignature(const Query&) {
-  return {kKvmFeaturesLeaf, Text("KVMK"), Text("VMKV"), Text("M\0\0\0")};
+  return {kKvmFeaturesLeaf, Chars("KVMK"), Chars("VMKV"), Chars("M\0\0\0")};
 }
 
 // Only what exists: the clock, whose counters all vCPUs agree on, and that port writes need not be

@@ -47,8 +47,7 @@ inline constexpr uint32_t kKvmFeatureNopIoDelay = 1 << 1;
 inline constexpr uint32_t kKvmFeatureClocksource2 = 1 << 3;
 inline constexpr uint32_t kKvmFeatureClocksourceStable = 1 << 24;
 
-CpuidRegisters GuestCpuid(uint32_t leaf, uint32_t subleaf, const CpuidGuest& guest,
-                          HostCpuid host);
+CpuidRegisters GuestCpuid(uint32_t leaf, uint32_t subleaf, const CpuidGuest& guest, HostCpuid host);
 
 }  // namespace bulkhead
 

@@ -80,11 +80,12 @@ inline constexpr uint32_t kLeaf7_1EaxAvx512 = Bits(5);
 // Leaf 0xd.1, EAX. Not in it: XSAVES (3), which needs IA32_XSS.
 inline constexpr uint32_t kLeafD_1Eax = Bits(/*XSAVEOPT*/ 0, /*XSAVEC*/ 1, /*XGETBV with 1*/ 2);
 
-// Leaf 0x80000001, ECX. Not in it: SVM (2), external APIC space (3), OS-visible workarounds (9),
+// Leaf 0x80000001, ECX. Not in it: SVM (2), external APIC space (3), CR8 in legacy
+// mode (4), OS-visible workarounds (9),
 // IBS (10), SKINIT (12), watchdog (13), performance counters (23, 24, 27, 28), topology extensions
 // (22; leaf 0xb says it), MWAITX (29).
 inline constexpr uint32_t kExtended1Ecx =
-    Bits(/*LAHF*/ 0, /*CR8 in legacy mode*/ 4, /*ABM*/ 5, /*SSE4A*/ 6, /*misaligned SSE*/ 7,
+    Bits(/*LAHF*/ 0, /*ABM*/ 5, /*SSE4A*/ 6, /*misaligned SSE*/ 7,
          /*PREFETCHW*/ 8, /*XOP*/ 11, /*FMA4*/ 16, /*TBM*/ 21);
 inline constexpr uint32_t kExtended1EcxAvx = Bits(/*XOP*/ 11, /*FMA4*/ 16);
 inline constexpr uint32_t kCmpLegacy = Bits(1);
@@ -103,8 +104,7 @@ inline constexpr uint32_t kInvariantTsc = Bits(8);
 
 // Leaf 0x80000008, EBX. Not in it: speculation control (12, 14 to 18, 24 to 28), which comes with
 // MSRs; INVLPGB (3), RDPRU (4), which reads counters of the machine.
-inline constexpr uint32_t kExtended8Ebx = Bits(/*CLZERO*/ 0, /*FP error pointers*/ 2,
-                                               /*WBNOINVD*/ 9);
+inline constexpr uint32_t kExtended8Ebx = Bits(/*CLZERO*/ 0, /*FP error pointers*/ 2);
 
 }  // namespace bulkhead::cpuid
 

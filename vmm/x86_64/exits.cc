@@ -8,6 +8,7 @@
 
 #include "base/format.h"
 #include "hypervisor/abi/calls.h"
+#include "runtime/runtime.h"
 #include "vmm/layout.h"
 #include "vmm/machine.h"
 #include "vmm/x86_64/acpi.h"
@@ -255,13 +256,13 @@ void Machine::HandleMsr(bool write) {
       return;
     }
   } else {
-    uint64_t value = 0;
-    if (!msrs_.Read(index, &value)) {
+    const auto value = msrs_.Read(index, Now() + state_->tsc_offset);
+    if (!value) {
       InjectGeneralProtection();
       return;
     }
-    state_->gpr[abi::kRax] = value & 0xffffffff;
-    state_->gpr[abi::kRdx] = value >> 32;
+    state_->gpr[abi::kRax] = *value & 0xffffffff;
+    state_->gpr[abi::kRdx] = *value >> 32;
   }
   SkipInstruction();
 }
