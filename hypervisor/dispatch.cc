@@ -47,6 +47,7 @@ void RunGuest(Node& node, Thread& thread) {
     case arch::RunOutcome::kInterrupted:
       break;
     case arch::RunOutcome::kHalted:
+      if (vcpu.arch.HasPendingInterrupt()) break;  // it came with the halt
       Block(node, thread, nullptr, nullptr, vcpu.arch.TimerDeadline());
       break;
   }
