@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "hypervisor/testing/call_arguments.h"
 #include "hypervisor/testing/fake_node.h"
 
 namespace bulkhead {
@@ -18,25 +19,10 @@ using abi::Call;
 using testing::Answer;
 using testing::FakeNode;
 
-enum class Type { kHandle, kSize, kOffset, kAddress, kRights, kWord };
-
-struct Argument {
-  Type type;
-  ObjectKind kind;
-  uint32_t rights;
-};
-
-struct Declaration {
-  Call call;
-  std::vector<Argument> arguments;
-};
-
-const std::vector<Declaration>& Declarations() {
-  static const auto& declarations = *new std::vector<Declaration>{
-#include "hypervisor/abi/arguments.inc"
-  };
-  return declarations;
-}
+using testing::Argument;
+using testing::Declaration;
+using testing::Declarations;
+using Type = Argument::Type;
 
 class CallArgumentsTest : public ::testing::TestWithParam<Declaration> {
  protected:

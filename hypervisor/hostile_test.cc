@@ -4,12 +4,14 @@
 // A hostile process makes random calls, among them sensible ones. It must not crash the hypervisor,
 // use more than its quota, or leave anything behind; the totals and the rights of others stay.
 
+#include <array>
 #include <random>
 #include <set>
 #include <vector>
 
 #include "arch/vcpu.h"
 #include "gtest/gtest.h"
+#include "hypervisor/testing/call_arguments.h"
 #include "hypervisor/testing/fake_node.h"
 
 namespace bulkhead {
@@ -17,10 +19,28 @@ namespace {
 
 using abi::Call;
 using testing::Answer;
+using testing::Argument;
 using testing::FakeNode;
+
+constexpr uint32_t kSeeds = 60;
 
 class HostileTest : public ::testing::TestWithParam<uint32_t> {
  protected:
+  // How often each call did something, in all seeds: a test of refusals only would prove little.
+  static inline std::array<uint64_t, abi::kCallCount> succeeded = {};
+  static inline uint32_t seeds = 0;
+
+  HostileTest() { ++seeds; }
+  static void TearDownTestSuite() {
+    if (seeds < kSeeds) return;  // a part was asked for
+    for (uint64_t i = 0; i < abi::kCallCount; ++i) {
+      const auto call = static_cast<Call>(i);
+      const bool never = call == Call::kProcessCreate || call == Call::kMemoryPhysical ||
+                         call == Call::kEventInterrupt || call == Call::kSystemControl;
+      EXPECT_EQ(succeeded[i] == 0, never) << abi::kCallNames[i];
+    }
+  }
+
   uint64_t Word() {
     static constexpr uint64_t kWords[] = {0,
                                           1,
@@ -54,23 +74,73 @@ class HostileTest : public ::testing::TestWithParam<uint32_t> {
     }
   }
 
-  void RandomCall(Thread& thread) {
-    uint64_t number = random_() % abi::kCallCount;
-    // The end, now and then.
-    if (static_cast<Call>(number) == Call::kProcessExit && random_() % 50 != 0) number = 11;
-    const bool sensible = random_() % 4 != 0;
-    const auto handle = [&] { return sensible ? random_() % 30 : Word(); };
-    if (sensible && static_cast<Call>(number) == Call::kProcessControl) {
-      node_.Call(thread, Call::kProcessControl,
-                 {handle(),
-                  random_() % 40 == 0      ? 1
-                  : random_() % 4 / 1 == 1 ? 3
-                                           : random_() % 5,
-                  handle(), Word()});
-      return;
+  // A handle that the process has, of the right kind if there is one.
+  uint64_t Handle(const Process& process, ObjectKind kind) {
+    std::vector<uint64_t> fitting;
+    for (uint64_t handle = 0; handle < 2 * CapabilityTable::kPerPage; ++handle) {
+      const Capability* capability = process.capabilities.Find(handle);
+      if (capability != nullptr && capability->object->kind() == kind) fitting.push_back(handle);
     }
-    node_.Call(thread, static_cast<Call>(number),
-               {handle(), Word(), handle(), Word(), Word(), sensible ? random_() % 8 : Word()});
+    return fitting.empty() ? random_() % 16 : fitting[random_() % fitting.size()];
+  }
+
+  uint64_t Sensible(const Process& process, const Argument& argument) {
+    switch (argument.type) {
+      case Argument::Type::kHandle:
+        return Handle(process, argument.kind);
+      case Argument::Type::kSize:
+        return (1 + random_() % 6) * kPageSize;
+      case Argument::Type::kOffset:
+        return random_() % 3 * kPageSize;
+      case Argument::Type::kAddress:
+        return random_() % 4 * kSuperpageSize + random_() % 8 * kPageSize;
+      case Argument::Type::kRights:
+        return random_() % 8;
+      case Argument::Type::kWord:
+        return random_() % 3 != 0 ? random_() % 8 : Word();
+    }
+    return 0;
+  }
+
+  void RandomCall(Thread& thread) {
+    auto call = static_cast<Call>(random_() % abi::kCallCount);
+    // What is always refused makes room for giving things up; ends are rare.
+    if ((call == Call::kProcessCreate || call == Call::kMemoryPhysical ||
+         call == Call::kSystemControl || call == Call::kEventInterrupt) &&
+        random_() % 4 != 0) {
+      call = Call::kHandleClose;
+    }
+    if (call == Call::kProcessExit && random_() % 100 != 0) call = Call::kHandleClose;
+    std::array<uint64_t, 6> a = {};
+    const std::vector<Argument>& declared =
+        testing::Declarations()[static_cast<uint64_t>(call)].arguments;
+    for (size_t i = 0; i < declared.size(); ++i) {
+      a[i] = random_() % 16 == 0 ? Word() : Sensible(thread.process, declared[i]);
+    }
+    if (call == Call::kHandleClose && random_() % 8 != 0) {
+      a[0] = Handle(thread.process, static_cast<ObjectKind>(random_() % 7));
+    }
+    if (call == Call::kVcpuInterrupt) a[1] |= 16;
+    if (call == Call::kProcessControl && random_() % 100 != 0 &&
+        a[1] == static_cast<uint64_t>(abi::ProcessOperation::kKill)) {
+      a[1] = static_cast<uint64_t>(abi::ProcessOperation::kUsage);
+    }
+    Count(call, node_.Call(thread, call, {a[0], a[1], a[2], a[3], a[4], a[5]}));
+  }
+
+  void Count(Call call, const Answer& answer) {
+    if (answer.pending || answer.ok()) ++succeeded[static_cast<uint64_t>(call)];
+  }
+
+  // A wait has an end, or there would soon be nobody left to make calls.
+  void MaybeWake(Thread& thread) {
+    if (thread.state != Thread::State::kWaiting || random_() % 8 != 0) return;
+    if (thread.vcpu != nullptr) {
+      thread.vcpu->arch.Interrupt(0x40);
+    } else {
+      thread.context.SetStatus(Status::kTimedOut);
+    }
+    Wake(node_.node(), thread);
   }
 
   std::mt19937_64 random_{GetParam()};
@@ -114,9 +184,8 @@ TEST_P(HostileTest, CannotHurtAnybodyElse) {
   for (int i = 0; i < 4000 && hostile.process->end == abi::ProcessEnd::kRunning; ++i) {
     // Threads that the hostile process itself starts run nowhere here; these make the calls.
     Thread* thread = threads[random_() % threads.size()];
-    if (thread->state == Thread::State::kReady && thread->vcpu == nullptr) {
-      RandomCall(*thread);
-    }
+    MaybeWake(*thread);
+    if (thread->state == Thread::State::kReady && thread->vcpu == nullptr) RandomCall(*thread);
     node_.machine().now += random_() % 500;
     if (Thread* chosen = ChooseThread(node_.node(), node_.machine().now);
         chosen != nullptr && chosen->vcpu != nullptr) {
@@ -154,7 +223,7 @@ TEST_P(HostileTest, CannotHurtAnybodyElse) {
   EXPECT_EQ(victim.process->quota.used(), victim_used);
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, HostileTest, ::testing::Range(uint32_t{0}, uint32_t{60}));
+INSTANTIATE_TEST_SUITE_P(Seeds, HostileTest, ::testing::Range(uint32_t{0}, kSeeds));
 
 }  // namespace
 }  // namespace bulkhead
