@@ -53,12 +53,12 @@ class [[nodiscard]] Result {
 }  // namespace bulkhead
 
 // Leaves the enclosing function with the status of a failed expression.
-#define BULKHEAD_RETURN_IF_ERROR(expression)                              \
-  do {                                                                    \
-    if (const ::bulkhead::Status bulkhead_status_ = (expression);         \
-        bulkhead_status_ != ::bulkhead::Status::kOk) {                    \
-      return bulkhead_status_;                                            \
-    }                                                                     \
+#define BULKHEAD_RETURN_IF_ERROR(expression)                      \
+  do {                                                            \
+    if (const ::bulkhead::Status bulkhead_status_ = (expression); \
+        bulkhead_status_ != ::bulkhead::Status::kOk) {            \
+      return bulkhead_status_;                                    \
+    }                                                             \
   } while (false)
 
 #endif  // BULKHEAD_BASE_STATUS_H_

@@ -1,24 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Bulkhead Authors
 
-// The supervisor: the first program, from which everything else on the node comes.
+// The first program in user mode: from it comes everything else on the node.
 
-#include "base/format.h"
+#include <new>
+
 #include "control/log.h"
-#include "hypervisor/abi/calls.h"
-#include "hypervisor/abi/types.h"
+#include "control/supervisor.h"
 #include "runtime/runtime.h"
 
 namespace bulkhead {
+namespace {
+
+alignas(Supervisor) std::byte g_supervisor[sizeof(Supervisor)];
+
+}  // namespace
 
 [[noreturn]] void ProgramMain(uint64_t argument) {
   SetLastWords(Log);
   const auto& info = *reinterpret_cast<const abi::RootInfo*>(argument);
-  Text<> text;
-  text << "supervisor: bundle of " << info.bundle_length << " bytes, counter " << info.counter_hz << " cmd " << info.command_line;
-  Log(text.view());
-  (void)call::SystemControl(static_cast<uint64_t>(abi::SystemOperation::kReset), 0, 0, 0);
-  Exit(0);
+  if (info.version != abi::kRootInfoVersion) {
+    Abort("bulkhead: fatal: hypervisor and supervisor are of different versions");
+  }
+  (new (g_supervisor) Supervisor(info))->Run();
 }
 
 }  // namespace bulkhead

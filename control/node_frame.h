@@ -15,6 +15,8 @@
 #include <optional>
 #include <span>
 
+#include "vmm/pod_end.h"
+
 namespace bulkhead {
 
 inline constexpr uint32_t kNodeFrameMagic = 0x314b4842;  // "BHK1"
@@ -36,16 +38,6 @@ enum class NodeFrameType : uint8_t {
   // To the node.
   kAgentInput = 32,  // bytes to the pod's guest agent
   kPodStop = 33,     // end the pod at once
-};
-
-// How a pod came to its end.
-enum class PodEnd : uint32_t {
-  kPoweredOff = 0,    // the guest powered itself off
-  kReset = 1,         // the guest asked for a reset, as a panicking kernel does
-  kGuestFault = 2,    // the guest did what ends a guest (triple fault, bad access, bad device use)
-  kVmmFailed = 3,     // its VMM crashed
-  kNotStarted = 4,    // it could not be started (not enough memory, bad kernel)
-  kStopped = 5,       // by kPodStop
 };
 
 struct NodeFrameHeader {

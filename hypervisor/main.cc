@@ -37,7 +37,7 @@ uint64_t EarlyBytes(const BootInfo& boot, uint64_t blocks) {
   const uint64_t directories = superpages / 512 + boot.region_count + 8;
   const uint64_t edges = 2 * uint64_t{boot.region_count};
   constexpr uint64_t kUpperHalf = 256;
-  constexpr uint64_t kImageTables = 16 + arch::kCpuPages;
+  constexpr uint64_t kImageTables = 24 + arch::kCpuPages;
   const uint64_t tables = directories + edges + kUpperHalf + kImageTables;
   return AlignUp(blocks * sizeof(PageAllocator::Block), kPageSize) + tables * kPageSize;
 }

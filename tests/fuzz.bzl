@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The Bulkhead Authors
 """fuzz_test: a libFuzzer target that `bazel test` runs for a bounded time.
 
 The target and everything it depends on are built with libFuzzer's coverage and the

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The Bulkhead Authors
 """Builds a target for another platform, so host tests can depend on it."""
 
 def _transition_impl(_settings, attr):

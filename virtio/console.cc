@@ -96,7 +96,9 @@ size_t ConsoleDevice::Input(uint32_t port, std::span<const std::byte> bytes) {
   if (error() != VirtqueueError::kNone) return 0;
   Virtqueue& queue = queues_[ReceiveQueue(port)];
   size_t taken = 0;
-  for (uint16_t turn = 0; turn < queue.size() && taken < bytes.size(); ++turn) {
+  // No more turns than bytes. It has to go on until the queue is empty, because only then does Pop
+  // ask the driver for the notification that makes InputPossible.
+  while (taken < bytes.size()) {
     if (queue.Pop(scratch_) != Virtqueue::PopResult::kChain) break;
     if (scratch_.writable_bytes() == 0) {
       queue.Fail(VirtqueueError::kBadRequest);

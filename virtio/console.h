@@ -19,7 +19,8 @@ namespace bulkhead {
 class ConsoleBackend {
  public:
   // Takes bytes the guest wrote; returns how many. What is not taken stays in the guest's buffer
-  // until ConsoleDevice::Resume. The bytes are guest memory: copy them, look at the copy.
+  // until ConsoleDevice::Resume (not from within). The bytes are guest memory: copy them, look at
+  // the copy.
   virtual size_t Write(uint32_t port, std::span<const std::byte> bytes) = 0;
   // The guest opened or closed a port, or (closed) reset the device.
   virtual void PortOpened(uint32_t port, bool open) = 0;
@@ -52,8 +53,8 @@ class ConsoleDevice final : public VirtioDevice {
   ConsoleDevice(ConsoleBackend& backend, std::string_view port_name)
       : backend_(backend), port_name_(port_name) {}
 
-  // Gives bytes to the guest; returns how many it had room for. Zero while the guest has not
-  // opened the port.
+  // Gives bytes to the guest; returns how many it had room for. If that is not all, InputPossible
+  // says when to go on. Zero while the guest has not opened the port.
   size_t Input(uint32_t port, std::span<const std::byte> bytes);
   // Goes on with output after the backend refused some. True if there is more to do at once.
   bool Resume(uint32_t port);

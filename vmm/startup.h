@@ -54,7 +54,7 @@ enum class PodRecordType : uint32_t {
   kAgent = 1,    // bytes from the guest's agent
   kConsole = 2,  // bytes from the guest kernel's console
   kLog = 3,      // a line of text
-  kEnded = 4,    // PodEnd (control/node_frame.h) as u32, then text: the last record
+  kEnded = 4,    // PodEnd as u32, then text: the last record
 };
 struct PodRecordHeader {
   PodRecordType type;

@@ -24,9 +24,6 @@ static_assert(offsetof(Cpu, scratch) == 16);
 
 namespace {
 
-constexpr uint64_t kStackSize = 16 * 1024;
-alignas(16) std::byte g_stack[kStackSize];
-
 // Flags that SYSCALL clears: trap, interrupt, direction, nested task, alignment check.
 constexpr uint64_t kSyscallFlagMask = 1 << 8 | 1 << 9 | 1 << 10 | 1 << 14 | 1 << 18;
 
@@ -36,7 +33,7 @@ unsigned g_next_device_vector = kFirstDeviceVector;
 
 Status InitializeCpu(Cpu& cpu, HostPhysical pages) {
   cpu.self = &cpu;
-  cpu.kernel_stack = reinterpret_cast<uint64_t>(g_stack) + kStackSize;
+  cpu.kernel_stack = StackTop(cpu.index);
   cpu.armed_deadline = ~uint64_t{0};
   cpu.host_deadline = ~uint64_t{0};
   LoadDescriptorTables(cpu);

@@ -52,23 +52,51 @@ void Write(Register r, uint32_t value) {
   }
 }
 
+struct Sample {
+  uint64_t tsc;
+  uint32_t timer;
+  uint32_t pit;
+};
+
+// All three clocks at one moment: of several attempts the one that took the least time, so that a
+// processor that is taken away meanwhile (by a hypervisor below, by firmware) does not matter.
+Sample TakeSample() {
+  constexpr int kAttempts = 32;
+  Sample best = {};
+  uint64_t best_gap = ~uint64_t{0};
+  for (int i = 0; i < kAttempts; ++i) {
+    const uint64_t before = ReadTsc();
+    Out8(0x43, 0x80);  // latch channel 2
+    const uint32_t low = In8(0x42);
+    const uint32_t pit = low | uint32_t{In8(0x42)} << 8;
+    const uint32_t timer = Read(kCurrentCount);
+    const uint64_t gap = ReadTsc() - before;
+    if (gap < best_gap) {
+      best_gap = gap;
+      best = {before + gap / 2, timer, pit};
+    }
+  }
+  return best;
+}
+
 void Calibrate() {
   Out8(0x61, (In8(0x61) & ~0x2) | 0x1);  // gate on, speaker off
-  Out8(0x43, 0xb0);                      // channel 2, both bytes, mode 0: output rises at zero
-  Out8(0x42, kPitCount & 0xff);
+  Out8(0x43, 0xb0);                      // channel 2, both bytes, mode 0: counts down once
+  Out8(0x42, 0xff);
+  Out8(0x42, 0xff);
   Write(kDivide, 0xb);  // by one
   Write(kInitialCount, ~uint32_t{0});
-  Out8(0x42, kPitCount >> 8);  // starts
-  const uint64_t tsc = ReadTsc();
-  const uint32_t timer = Read(kCurrentCount);
-  // Bounded: a machine without this timer does not hang here.
-  uint64_t polls = 0;
-  while ((In8(0x61) & 0x20) == 0 && ++polls < 100'000'000) {
-  }
-  g_counter_hz = (ReadTsc() - tsc) * kPitHz / kPitCount;
-  const uint64_t timer_hz = uint64_t{timer - Read(kCurrentCount)} * kPitHz / kPitCount;
+  const Sample first = TakeSample();
+  Sample last = TakeSample();
+  // Bounded: a machine without this counter does not hang here.
+  for (int i = 0; i < 1'000'000 && first.pit - last.pit < kPitCount; ++i) last = TakeSample();
   Write(kInitialCount, 0);
-  if (g_counter_hz == 0 || timer_hz == 0) Fatal("cannot measure the processor's timers");
+  const uint64_t pit = first.pit - last.pit;
+  if (pit < kPitCount || pit > 0xffff || last.tsc <= first.tsc || first.timer <= last.timer) {
+    Fatal("cannot measure the processor's timers against the interval timer (8254)");
+  }
+  g_counter_hz = (last.tsc - first.tsc) * kPitHz / pit;
+  const uint64_t timer_hz = uint64_t{first.timer - last.timer} * kPitHz / pit;
   // A local APIC's timer runs at less than 4 GHz: the shift keeps all its bits.
   g_timer_ratio = (timer_hz << 32) / g_counter_hz;
 }

@@ -120,6 +120,8 @@ void EnterOwnAddressSpace(const BootInfo& boot, EarlyMemory& early) {
   map_image(__data_start, __image_end, {.write = true});
 
   builder.Map(kDeviceMap, LocalApicPhysical(), kPageSize, {.write = true, .device = true});
+  builder.Map(StackTop(0) - kStackBytes, Raw(early.Take(kStackBytes >> kPageShift)), kStackBytes,
+              {.write = true});
   builder.FillUpperHalf();
 
   g_kernel_root = builder.root();

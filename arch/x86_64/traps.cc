@@ -66,8 +66,11 @@ void HandleVector(unsigned vector) {
   }
 }
 
+// The emergency stacks are in the image.
 bool OnHypervisorStack(uint64_t address) {
-  return address >= kImageBase && address < kDeviceMap && IsAligned(address, 8);
+  const bool stack = address >= StackTop(0) - kStackBytes && address < StackTop(0) - 8;
+  const bool image = address >= kImageBase && address < kDeviceMap;
+  return (stack || image) && IsAligned(address, 8);
 }
 
 void LogBacktrace(uint64_t rip, uint64_t rbp) {

@@ -17,19 +17,30 @@ inline constexpr char kAgentPortName[] = "bulkhead.agent";
 inline constexpr uint32_t kAgentProtocolVersion = 1;
 inline constexpr uint32_t kAgentMaxPayload = 64 * 1024;  // bytes
 
+// Bytes of kStdin payload that may be sent before the first kStdinCredit. While the host keeps to
+// its credit, a container that does not read its input never holds up a kSignal. A host that does
+// not is not refused: the guest reads nothing more, signals included, until there is room.
+inline constexpr uint32_t kAgentInitialStdinCredit = 256 * 1024;
+
+// How long the guest waits for kEnd after its last message before it powers off. A virtio-console
+// port cannot tell its writer when the host has consumed what was written, hence the answer.
+inline constexpr uint32_t kAgentEndTimeoutMs = 2000;
+
 enum class AgentMessage : uint8_t {
   // From the guest.
-  kHello = 1,    // u32 version; the first message
-  kStarted = 2,  // the container's process runs
-  kStdout = 3,   // bytes
-  kStderr = 4,   // bytes
-  kExited = 5,   // u32 exit status as a shell has it (128 + N for signal N); output has ended
-  kFailed = 6,   // u32 exit status for the command line (125, 126, 127), then one line of text
-  kLog = 7,      // one line of text for --verbose
+  kHello = 1,        // u32 version; the first message
+  kStarted = 2,      // the container's process runs
+  kStdout = 3,       // bytes
+  kStderr = 4,       // bytes
+  kExited = 5,       // u32 exit status as a shell has it (128 + N for signal N); output has ended
+  kFailed = 6,       // u32 exit status for the command line (125, 126, 127), then one line of text
+  kLog = 7,          // one line of text for --verbose
+  kStdinCredit = 8,  // u32: so many more bytes of kStdin may be sent
   // To the guest.
   kStdin = 32,     // bytes
   kStdinEnd = 33,  // end of file
   kSignal = 34,    // u32 signal number, for the container's process
+  kEnd = 35,       // kExited or kFailed has arrived: the guest need not wait to power off
 };
 
 struct AgentHeader {

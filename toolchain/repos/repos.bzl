@@ -1,8 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The Bulkhead Authors
 """External repositories: Debian packages when installed, release archives otherwise."""
 
 load("@bazel_tools//tools/build_defs/repo:http.bzl", "http_archive")
 load("@bazel_tools//tools/build_defs/repo:utils.bzl", "maybe")
 load(":absl.bzl", "debian_absl")
+load(":guest_kernel.bzl", "guest_kernel")
 
 def _system_repo_impl(ctx):
     for probe in ctx.attr.probes:
@@ -107,9 +110,46 @@ llvm_repo = repository_rule(
     local = True,
 )
 
+def _cached_sources_impl(ctx):
+    """Sources that tools/setup unpacked from a Debian source package into the cache."""
+    cache = ctx.os.environ.get("BULKHEAD_CACHE", "")
+    if not cache:
+        cache = ctx.os.environ.get("HOME", "/root") + "/.cache/bulkhead"
+    root = cache + "/sources/" + ctx.name
+    for probe in [root + "/" + p for p in ctx.attr.probes] + ctx.attr.links.keys():
+        if not ctx.path(probe).exists:
+            fail("%s needs %s: run tools/setup" % (ctx.name, probe))
+    for directory in ctx.attr.directories:
+        ctx.symlink(root + "/" + directory, directory)
+    for src, dst in ctx.attr.links.items():
+        ctx.symlink(src, dst)
+    ctx.file("WORKSPACE", "workspace(name = \"%s\")\n" % ctx.name)
+    ctx.symlink(ctx.attr.build_file, "BUILD.bazel")
+
+cached_sources = repository_rule(
+    implementation = _cached_sources_impl,
+    local = True,
+    environ = ["BULKHEAD_CACHE", "HOME"],
+    attrs = {
+        "build_file": attr.label(mandatory = True, allow_single_file = True),
+        "directories": attr.string_list(),
+        "links": attr.string_dict(),
+        "probes": attr.string_list(),
+    },
+)
+
 def bulkhead_repositories():
     maybe(llvm_repo, name = "bulkhead_llvm")
+    maybe(
+        cached_sources,
+        name = "zydis",
+        build_file = "//toolchain/third_party:zydis.BUILD",
+        directories = ["include", "src"],
+        links = {"/usr/include/Zycore": "zycore/Zycore"},
+        probes = ["src/Decoder.c"],
+    )
     maybe(debian_absl, name = "com_google_absl")
+    maybe(guest_kernel, name = "guest_kernel")
     maybe(
         system_repo,
         name = "com_google_googletest",
@@ -128,6 +168,40 @@ def bulkhead_repositories():
         links = {"/usr/include/benchmark": "include/benchmark"},
         package = "libbenchmark-dev",
         probes = ["/usr/include/benchmark/benchmark.h"],
+    )
+    maybe(
+        system_repo,
+        name = "cli11",
+        build_file = "//toolchain/third_party:cli11.BUILD",
+        links = {"/usr/include/CLI": "include/CLI"},
+        package = "libcli11-dev",
+        probes = ["/usr/include/CLI/CLI.hpp"],
+    )
+    maybe(
+        system_repo,
+        name = "nlohmann_json",
+        build_file = "//toolchain/third_party:nlohmann_json.BUILD",
+        links = {"/usr/include/nlohmann": "include/nlohmann"},
+        package = "nlohmann-json3-dev",
+        probes = ["/usr/include/nlohmann/json.hpp"],
+    )
+    maybe(
+        system_repo,
+        name = "libarchive",
+        build_file = "//toolchain/third_party:libarchive.BUILD",
+        links = {
+            "/usr/include/archive.h": "include/archive.h",
+            "/usr/include/archive_entry.h": "include/archive_entry.h",
+        },
+        package = "libarchive-dev",
+        probes = ["/usr/include/archive.h"],
+    )
+    maybe(
+        system_repo,
+        name = "openssl",
+        build_file = "//toolchain/third_party:openssl.BUILD",
+        package = "libssl-dev",
+        probes = ["/usr/include/openssl/evp.h"],
     )
     maybe(debian_rules_cc, name = "rules_cc")
     maybe(

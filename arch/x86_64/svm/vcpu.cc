@@ -172,13 +172,13 @@ void Vcpu::GiveState(abi::VcpuState& state, bool system) {
   std::memcpy(state.gpr, gpr_, sizeof(gpr_));
   state.rip = v.rip;
   state.rflags = v.rflags;
+  state.cr4 = v.cr4;
+  state.xcr0 = xcr0_;
   if (!system) return;
   state.cr0 = v.cr0;
   state.cr2 = v.cr2;
   state.cr3 = v.cr3;
-  state.cr4 = v.cr4;
   state.efer = v.efer & ~kEferSvme;
-  state.xcr0 = xcr0_;
   state.cs = v.cs;
   state.ds = v.ds;
   state.es = v.es;

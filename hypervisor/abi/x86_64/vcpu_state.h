@@ -57,7 +57,8 @@ struct VcpuState {
   uint32_t inject_error;
   uint32_t reserved;
 
-  // gpr, rip and rflags are current after every exit and always taken at every entry.
+  // gpr, rip and rflags are current after every exit and taken at every entry; cr4 and xcr0 are
+  // current after every exit too, because CPUID shows some of their bits.
   uint64_t gpr[kGprCount];
   uint64_t rip;
   uint64_t rflags;

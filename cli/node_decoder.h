@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#ifndef BULKHEAD_CLI_NODE_DECODER_H_
+#define BULKHEAD_CLI_NODE_DECODER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "control/node_frame.h"
+
+namespace bulkhead {
+
+// What the node says, checked. Spans and strings live only for the call.
+class NodeFrameHandler {
+ public:
+  virtual ~NodeFrameHandler() = default;
+  virtual void OnNodeHello(uint32_t version, uint32_t pods) = 0;
+  virtual void OnAgentOutput(uint16_t pod, std::span<const std::byte> bytes) = 0;
+  virtual void OnConsole(uint16_t pod, std::span<const std::byte> bytes) = 0;
+  virtual void OnLog(uint16_t pod, const std::string& line) = 0;
+  virtual void OnAgentCredit(uint16_t pod, uint32_t bytes) = 0;
+  virtual void OnPodEnded(uint16_t pod, PodEnd end, const std::string& text) = 0;
+  virtual void OnNodeEnded() = 0;
+  virtual void OnNodeError(const std::string& text) = 0;
+};
+
+// Takes the node channel's stream in pieces of any size. The first frame that breaks a rule of
+// control/node_frame.h ends it: nothing after it is looked at. Holds one frame at most.
+class NodeFrameDecoder {
+ public:
+  explicit NodeFrameDecoder(NodeFrameHandler* handler) : handler_(handler) {}
+
+  // False when the stream is broken, now or before.
+  bool Feed(std::span<const std::byte> bytes);
+  const std::string& error() const { return error_; }
+
+ private:
+  bool Fail(const char* error);
+  bool CheckHeader();
+  bool Dispatch();
+
+  NodeFrameHandler* const handler_;
+  std::string error_;
+  NodeFrameHeader header_ = {};
+  std::vector<std::byte> buffer_;  // header, then payload
+  bool have_header_ = false;
+  bool have_hello_ = false;
+};
+
+// A whole frame.
+std::string EncodeNodeFrame(NodeFrameType type, uint16_t pod, const std::string& payload);
+
+}  // namespace bulkhead
+
+#endif  // BULKHEAD_CLI_NODE_DECODER_H_

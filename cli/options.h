@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#ifndef BULKHEAD_CLI_OPTIONS_H_
+#define BULKHEAD_CLI_OPTIONS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace bulkhead {
+
+inline constexpr char kVersion[] = "0.1";
+
+enum class FirmwareKind { kDirect, kUefi };
+enum class PullPolicy { kMissing, kAlways, kNever };
+
+// `bulkhead run`. Spelling and meaning are podman's where podman has the option.
+struct RunOptions {
+  std::string image;
+  std::vector<std::string> command;  // replaces the image's Cmd; empty: the image's own
+
+  uint64_t memory = uint64_t{512} << 20;  // bytes; a multiple of 4096
+  uint32_t cpus = 1;
+  std::vector<std::string> env;           // NAME=VALUE, or NAME: taken from our own environment
+  std::string workdir;                    // empty: the image's
+  std::string user;                       // USER[:GROUP], names or numbers; empty: the image's
+  std::optional<std::string> entrypoint;  // "": none; a JSON array: as it is; else one word
+  std::string name = "pod";
+  std::string hostname;  // empty: the name
+  std::string arch = "amd64";
+  std::string kernel;    // file; empty: the default
+  uint32_t timeout = 0;  // seconds; 0: none
+  FirmwareKind firmware = FirmwareKind::kDirect;
+  PullPolicy pull = PullPolicy::kMissing;
+  bool verbose = false;
+  bool quiet = false;
+  bool trace = false;
+  bool gdb = false;
+  std::string qemu_binary;  // for tests; empty: the system's
+};
+
+struct CommandLine {
+  std::string text;  // to be printed on stdout instead of doing anything: help, version
+  std::optional<RunOptions> run;
+};
+
+// `arguments` without the program's name.
+absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arguments);
+
+// "512m", "1g", "1048576", "64mb": bytes, as podman's --memory reads it. InvalidArgument if it is
+// none of these.
+absl::StatusOr<uint64_t> ParseMemorySize(const std::string& text);
+
+}  // namespace bulkhead
+
+#endif  // BULKHEAD_CLI_OPTIONS_H_

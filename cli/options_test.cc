@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#include "cli/options.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace bulkhead {
+namespace {
+
+using Words = std::vector<std::string>;
+
+RunOptions Parse(Words words) {
+  words.insert(words.begin(), "run");
+  const absl::StatusOr<CommandLine> line = ParseCommandLine(words);
+  EXPECT_TRUE(line.ok()) << line.status();
+  if (!line.ok() || !line->run.has_value()) {
+    ADD_FAILURE() << "not a run";
+    return {};
+  }
+  return *line->run;
+}
+
+std::string Error(const Words& words) {
+  const absl::StatusOr<CommandLine> line = ParseCommandLine(words);
+  EXPECT_FALSE(line.ok());
+  return std::string(line.status().message());
+}
+
+TEST(Options, Defaults) {
+  const RunOptions run = Parse({"example:hello"});
+  EXPECT_EQ(run.image, "example:hello");
+  EXPECT_TRUE(run.command.empty());
+  EXPECT_EQ(run.memory, uint64_t{512} << 20);
+  EXPECT_EQ(run.hostname, "pod");
+  EXPECT_FALSE(run.entrypoint.has_value());
+  EXPECT_EQ(run.firmware, FirmwareKind::kDirect);
+}
+
+TEST(Options, AllOfThem) {
+  const RunOptions run = Parse(
+      {"-m",        "1g",         "--cpus",     "1",      "-e",           "A=1",      "--env=B",
+       "-w",        "/srv",       "--user",     "7:8",    "--entrypoint", "/bin/x",   "--name",
+       "web",       "--hostname", "h",          "--arch", "amd64",        "--kernel", "vmlinuz",
+       "--timeout", "5",          "--firmware", "uefi",   "--verbose",    "--trace",  "--gdb",
+       "--pull",    "never",      "oci:dir"});
+  EXPECT_EQ(run.memory, uint64_t{1} << 30);
+  EXPECT_EQ(run.env, (Words{"A=1", "B"}));
+  EXPECT_EQ(run.workdir, "/srv");
+  EXPECT_EQ(run.user, "7:8");
+  EXPECT_EQ(run.entrypoint, "/bin/x");
+  EXPECT_EQ(run.name, "web");
+  EXPECT_EQ(run.hostname, "h");
+  EXPECT_EQ(run.kernel, "vmlinuz");
+  EXPECT_EQ(run.timeout, 5u);
+  EXPECT_EQ(run.firmware, FirmwareKind::kUefi);
+  EXPECT_EQ(run.pull, PullPolicy::kNever);
+  EXPECT_TRUE(run.verbose && run.trace && run.gdb);
+}
+
+TEST(Options, EmptyEntrypointIsNotAbsent) {
+  EXPECT_EQ(Parse({"--entrypoint", "", "i"}).entrypoint, "");
+  EXPECT_EQ(Parse({"--entrypoint=", "i"}).entrypoint, "");
+}
+
+TEST(Options, WhatFollowsTheImageBelongsToTheContainer) {
+  EXPECT_EQ(Parse({"i", "ls", "-m", "--help", "--verbose"}).command,
+            (Words{"ls", "-m", "--help", "--verbose"}));
+  EXPECT_EQ(Parse({"i", "--", "sh", "-c", "exit 7"}).command, (Words{"sh", "-c", "exit 7"}));
+  EXPECT_EQ(Parse({"i", "--verbose"}).command, (Words{"--verbose"}));
+  // Only the first -- is ours.
+  EXPECT_EQ(Parse({"i", "--", "--", "x"}).command, (Words{"--", "x"}));
+  EXPECT_EQ(Parse({"i", "x", "--", "y"}).command, (Words{"x", "--", "y"}));
+  EXPECT_EQ(Parse({"i", "run", "run"}).command, (Words{"run", "run"}));
+  EXPECT_EQ(Parse({"i", "", "a b"}).command, (Words{"", "a b"}));
+}
+
+TEST(Options, HelpAndVersion) {
+  for (const Words& words : {Words{"--help"}, Words{"-h"}, Words{"run", "--help"}}) {
+    const absl::StatusOr<CommandLine> line = ParseCommandLine(words);
+    ASSERT_TRUE(line.ok()) << line.status();
+    EXPECT_FALSE(line->run.has_value());
+    EXPECT_NE(line->text.find("run"), std::string::npos);
+  }
+  const std::string help = ParseCommandLine({"run", "--help"})->text;
+  for (const char* word :
+       {"--memory", "--cpus", "--env", "--workdir", "--user", "--entrypoint", "--name", "--arch",
+        "--kernel", "--timeout", "--firmware", "--verbose", "--quiet", "--hostname", "--trace",
+        "--gdb", "--pull", "docker-archive:", "[COMMAND [ARG...]]"}) {
+    EXPECT_NE(help.find(word), std::string::npos) << word;
+  }
+  EXPECT_EQ(help.find("--qemu-binary"), std::string::npos);
+  EXPECT_EQ(ParseCommandLine({"--version"})->text, std::string("bulkhead ") + kVersion + "\n");
+}
+
+TEST(Options, SaysWhatIsWrongAndWhatToDo) {
+  for (const Words& words : std::vector<Words>{
+           {},
+           {"frobnicate"},
+           {"run"},
+           {"run", "--", "x"},
+           {"run", "--frobnicate", "i"},
+           {"run", "--memory", "lots", "i"},
+           {"run", "--memory", "1m", "i"},
+           {"run", "--memory", "99999999999999999999g", "i"},
+           {"run", "--memory"},
+           {"run", "--cpus", "2", "i"},
+           {"run", "--timeout", "soon", "i"},
+           {"run", "--timeout", "-1", "i"},
+           {"run", "--firmware", "bios", "i"},
+           {"run", "--arch", "s390x", "i"},
+           {"run", "--name", "../x", "i"},
+           {"run", "--workdir", "relative", "i"},
+           {"run", "--env", "=x", "i"},
+           {"run", "--quiet", "--verbose", "i"},
+           {"run", "--pull", "sometimes", "i"},
+       }) {
+    const std::string error = Error(words);
+    EXPECT_NE(error.find(';'), std::string::npos) << error;
+    EXPECT_EQ(error.find('\n'), std::string::npos) << error;
+  }
+}
+
+TEST(MemorySize, UnitsAndLimits) {
+  EXPECT_EQ(*ParseMemorySize("4096"), 4096u);
+  EXPECT_EQ(*ParseMemorySize("64K"), 64u << 10);
+  EXPECT_EQ(*ParseMemorySize("64mb"), 64u << 20);
+  EXPECT_EQ(*ParseMemorySize("2GiB"), uint64_t{2} << 30);
+  for (const char* bad : {"", "m", "12x", "-1", "1.5g", "18446744073709551616", "1 g"}) {
+    EXPECT_FALSE(ParseMemorySize(bad).ok()) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace bulkhead

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#ifndef BULKHEAD_CLI_POD_BUNDLE_H_
+#define BULKHEAD_CLI_POD_BUNDLE_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "cli/image_store.h"
+#include "cli/installed_files.h"
+#include "cli/kernel_image.h"
+#include "cli/options.h"
+
+namespace bulkhead {
+
+// The guest kernel that tools/setup has put into the cache, or the one of --kernel.
+struct GuestKernel {
+  KernelImage image;
+  std::string modules;  // what /lib/modules/VERSION holds; empty: everything is built in
+};
+absl::StatusOr<GuestKernel> FindGuestKernel(const RunOptions& options,
+                                            const std::string& cache_root);
+
+// The command line of the guest's kernel.
+std::string GuestCommandLine(const RunOptions& options);
+
+// The smallest memory, in bytes, in which a pod with this kernel and initramfs starts.
+uint64_t LeastPodMemory(const KernelImage& kernel, uint64_t initramfs_size);
+
+// Writes the bundle for a node with this one pod to `path`; returns its size in bytes.
+absl::StatusOr<uint64_t> WritePodBundle(const RunOptions& options, const StoredImage& image,
+                                        const GuestKernel& kernel, const InstalledFiles& files,
+                                        const std::string& path);
+
+}  // namespace bulkhead
+
+#endif  // BULKHEAD_CLI_POD_BUNDLE_H_

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#include "cli/run.h"
+
+#include <unistd.h>
+
+#include "cli/accelerator.h"
+#include "cli/failure.h"
+#include "cli/files.h"
+#include "cli/image_reference.h"
+#include "cli/image_store.h"
+#include "cli/installed_files.h"
+#include "cli/node_machine.h"
+#include "cli/pod_bundle.h"
+
+namespace bulkhead {
+
+absl::StatusOr<SessionResult> RunPod(const RunOptions& options, const std::string& program,
+                                     const RunContext& context) {
+  const auto step = [&](const std::string& what) {
+    if (context.progress != nullptr) context.progress->Step(what);
+  };
+  BULKHEAD_ASSIGN_OR_RETURN(const ImageReference reference, ParseImageReference(options.image));
+  NodeMachineConfig machine_config;
+  machine_config.qemu = options.qemu_binary.empty() ? kQemu : options.qemu_binary;
+  // What cannot work is said before anything is fetched.
+  if (FindProgram(machine_config.qemu).empty()) {
+    return Failure(machine_config.qemu, " is not installed; install the package qemu-system-x86");
+  }
+  const InstalledFiles files(program);
+  BULKHEAD_ASSIGN_OR_RETURN(machine_config.hypervisor, files.Find(kHypervisorFile));
+  if (options.firmware == FirmwareKind::kUefi) {
+    BULKHEAD_ASSIGN_OR_RETURN(machine_config.loader, files.Find(kLoaderFile));
+  }
+  const std::string cache = CacheRoot();
+  RemoveStaleTempDirs(TemporaryRoot());
+
+  ImageStore store(cache, program);
+  BULKHEAD_ASSIGN_OR_RETURN(const StoredImage image,
+                            store.Get(reference, options.arch, options.pull, context));
+  step("preparing the pod");
+  BULKHEAD_ASSIGN_OR_RETURN(const GuestKernel kernel, FindGuestKernel(options, cache));
+  BULKHEAD_ASSIGN_OR_RETURN(const TempDir work, TempDir::Create());
+  machine_config.directory = work.path();
+  machine_config.bundle = work.path() + "/bundle.cpio";
+  BULKHEAD_ASSIGN_OR_RETURN(const uint64_t bundle_size,
+                            WritePodBundle(options, image, kernel, files, machine_config.bundle));
+
+  machine_config.memory = NodeMemory(options.memory, bundle_size, options.firmware);
+  // The hypervisor runs guests through AMD-V only, so far.
+  machine_config.accelerator = ChooseAccelerator(ReadHostFacts(), /*need_svm=*/true);
+  machine_config.firmware = options.firmware;
+  machine_config.gdb = options.gdb;
+  if (options.trace) machine_config.command_line = "trace";
+  step(options.firmware == FirmwareKind::kUefi ? "booting the firmware" : "booting the node");
+  BULKHEAD_ASSIGN_OR_RETURN(NodeMachine machine, StartNode(machine_config, context));
+
+  SessionOptions session_options;
+  session_options.verbose = options.verbose;
+  session_options.trace = options.trace;
+  session_options.gdb = options.gdb;
+  session_options.timeout = options.timeout;
+  NodeSession session(&machine, session_options, context);
+  return session.Run();
+}
+
+}  // namespace bulkhead

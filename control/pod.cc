@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#include "control/pod.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "base/align.h"
+#include "boot/pod_config.h"
+#include "control/log.h"
+#include "hypervisor/abi/calls.h"
+#include "hypervisor/abi/types.h"
+#include "runtime/runtime.h"
+
+namespace bulkhead {
+namespace {
+
+// The VMM's address space.
+constexpr uint64_t kStartupAddress = 0x10'0000'0000;
+constexpr uint64_t kOutputAddress = 0x10'0100'0000;
+constexpr uint64_t kInputAddress = 0x10'0200'0000;
+constexpr uint64_t kStackTop = 0x10'0400'0000;
+constexpr uint64_t kStackBytes = 64 * 1024;
+constexpr uint64_t kFilesAddress = 0x20'0000'0000;
+
+constexpr uint64_t kRingMemory = AlignUp(sizeof(ByteRingHeader) + kPodRingBytes, kPageSize);
+constexpr uint64_t kVmmPriority = 5;
+
+constexpr uint64_t kMebibyte = uint64_t{1} << 20;
+
+uint64_t TakeFileAddress(uint64_t* next, uint64_t physical, uint64_t length) {
+  const uint64_t start = AlignUp(*next, kSuperpageSize) + physical % kSuperpageSize;
+  *next = start + AlignUp(length, kPageSize) + kPageSize;
+  return start;
+}
+
+}  // namespace
+
+Status Pod::Share(const OwnMemory& memory, uint64_t address, uint64_t rights) {
+  return MapInProcess(process_, address, memory.handle, 0, memory.bytes.size(), rights);
+}
+
+Status Pod::LoadVmm(const PodSupplies& supplies) {
+  for (const ElfSegment& segment : supplies.vmm->segments()) {
+    const uint64_t start = AlignDown(segment.virtual_address, kPageSize);
+    const uint64_t end = AlignUp(segment.virtual_address + segment.memory_size, kPageSize);
+    const Result<OwnMemory> memory = AllocateMemory(*supplies.area, end - start);
+    if (!memory.ok()) return memory.status();
+    std::memcpy(memory->bytes.data() + (segment.virtual_address - start), segment.data.data(),
+                segment.data.size());
+    const uint64_t rights = abi::kRead | (segment.writable ? abi::kWrite : 0) |
+                            (segment.executable ? abi::kExecute : 0);
+    const Status status = Share(*memory, start, rights);
+    // The VMM's mapping keeps it; the supervisor has no more business with it.
+    FreeMemory(*memory);
+    if (status != Status::kOk) return status;
+  }
+  const Result<OwnMemory> stack = AllocateMemory(*supplies.area, kStackBytes);
+  if (!stack.ok()) return stack.status();
+  const Status status =
+      Share(*stack, kStackTop - kStackBytes, uint64_t{abi::kRead} | abi::kWrite);
+  FreeMemory(*stack);
+  return status;
+}
+
+Status Pod::MapFile(const PodSupplies& supplies, std::string_view file, VmmRange& range,
+                    TextWriter& why) {
+  Text<256> path;
+  path << "pods/" << name_ << '/' << file;
+  BundleEntry entry;
+  if (const BundleError error = supplies.bundle->Require(path.view(), entry); !error.ok()) {
+    why << error;
+    return Status::kNotFound;
+  }
+  if (entry.data.empty()) return Status::kOk;
+  if (!IsAligned(entry.data_offset, kPageSize)) {
+    why << "bundle: entry '" << path.view() << "' does not start on a page; write the bundle anew";
+    return Status::kCorrupt;
+  }
+  const uint64_t length = AlignUp(entry.data.size(), kPageSize);
+  const uint64_t address = TakeFileAddress(
+      &file_address_, supplies.bundle_physical + entry.data_offset, length);
+  range = {address, entry.data.size()};
+  return MapInProcess(process_, address, supplies.bundle_memory, entry.data_offset, length,
+                      abi::kRead);
+}
+
+Status Pod::MakeRings(VmmStartup& startup) {
+  for (OwnMemory* memory : {&output_memory_, &input_memory_}) {
+    const Result<OwnMemory> made = AllocateMemory(*area_, kRingMemory);
+    if (!made.ok()) return made.status();
+    *memory = *made;
+  }
+  constexpr uint64_t kReadWrite = uint64_t{abi::kRead} | abi::kWrite;
+  BULKHEAD_RETURN_IF_ERROR(Share(output_memory_, kOutputAddress, kReadWrite));
+  BULKHEAD_RETURN_IF_ERROR(Share(input_memory_, kInputAddress, kReadWrite));
+  constexpr uint64_t kRingBytes = sizeof(ByteRingHeader) + kPodRingBytes;
+  startup.output = {kOutputAddress, kRingBytes};
+  startup.input = {kInputAddress, kRingBytes};
+  output_ = ByteRingReader(output_memory_.bytes.first(kRingBytes));
+  input_ = ByteRingWriter(input_memory_.bytes.first(kRingBytes));
+  return Status::kOk;
+}
+
+Status Pod::MakeStartup(const PodSupplies& supplies, const VmmStartup& startup) {
+  const Result<OwnMemory> page = AllocateMemory(*supplies.area, kPageSize);
+  if (!page.ok()) return page.status();
+  static_assert(sizeof(startup) <= kPageSize);
+  std::memcpy(page->bytes.data(), &startup, sizeof(startup));
+  const Status status = Share(*page, kStartupAddress, abi::kRead);
+  FreeMemory(*page);
+  return status;
+}
+
+Status Pod::Start(const PodSupplies& supplies, std::string_view name, uint16_t index,
+                  uint64_t activity_bit, uint64_t ended_bit, TextWriter& why) {
+  name_ = name;
+  index_ = index;
+  area_ = supplies.area;
+  file_address_ = kFilesAddress;
+
+  Text<256> path;
+  path << "pods/" << name << "/pod";
+  BundleEntry entry;
+  if (const BundleError error = supplies.bundle->Require(path.view(), entry); !error.ok()) {
+    why << error;
+    return Status::kNotFound;
+  }
+  PodConfig config;
+  if (const PodConfigError error = ParsePodConfig(entry.data, config); !error.ok()) {
+    why << error;
+    return Status::kCorrupt;
+  }
+  if (!IsAligned(config.memory, kPageSize) || config.cmdline.size() >= kVmmCommandLineCapacity) {
+    why << "pod config: memory is not whole pages, or the kernel command line is too long";
+    return Status::kCorrupt;
+  }
+
+  const uint64_t quota = config.memory + kOverhead;
+  const abi::Answer process = call::ProcessCreate(quota);
+  if (!process.ok()) {
+    const abi::Answer usage = call::ProcessControl(
+        abi::kSelf, static_cast<uint64_t>(abi::ProcessOperation::kUsage), 0, 0);
+    why << "the pod needs " << quota / kMebibyte << " MiB, the node has "
+        << (usage.value[0] - usage.value[1]) / kMebibyte
+        << " MiB left; give the node more memory or the pod less";
+    return process.status;
+  }
+  process_ = process.value[0];
+
+  VmmStartup startup = {};
+  startup.magic = kVmmStartupMagic;
+  startup.version = kVmmStartupVersion;
+  startup.counter_hz = supplies.counter_hz;
+  startup.wall_clock = supplies.wall_clock;
+  startup.guest_memory = config.memory;
+  startup.debug_uart = config.debug_uart ? 1 : 0;
+  startup.supervisor_bits = activity_bit;
+  std::memcpy(startup.command_line, config.cmdline.data(), config.cmdline.size());
+
+  const auto prepare = [&]() -> Status {
+    BULKHEAD_RETURN_IF_ERROR(LoadVmm(supplies));
+    BULKHEAD_RETURN_IF_ERROR(MapFile(supplies, "kernel", startup.kernel, why));
+    for (const auto& [file, range] :
+         {std::pair<std::string_view, VmmRange*>{"initramfs", &startup.initramfs},
+          {"image", &startup.image}}) {
+      Text<256> optional;
+      optional << "pods/" << name_ << '/' << file;
+      if (!supplies.bundle->Find(optional.view())) continue;
+      BULKHEAD_RETURN_IF_ERROR(MapFile(supplies, file, *range, why));
+    }
+    BULKHEAD_RETURN_IF_ERROR(MakeRings(startup));
+    const abi::Answer event = call::EventCreate();
+    if (!event.ok()) return event.status;
+    event_ = event.value[0];
+    const abi::Answer own = call::HandleGrant(process_, event_, abi::kSignal | abi::kWait, 0);
+    if (!own.ok()) return own.status;
+    const abi::Answer ours = call::HandleGrant(process_, supplies.event, abi::kSignal, 0);
+    if (!ours.ok()) return ours.status;
+    startup.own_event = own.value[0];
+    startup.supervisor_event = ours.value[0];
+    BULKHEAD_RETURN_IF_ERROR(MakeStartup(supplies, startup));
+    const abi::Answer watch =
+        call::ProcessControl(process_, static_cast<uint64_t>(abi::ProcessOperation::kWatch),
+                             supplies.event, ended_bit);
+    if (!watch.ok()) return watch.status;
+    const abi::Answer thread = call::ThreadCreate(process_, supplies.vmm->entry(), kStackTop,
+                                                  kStartupAddress, kVmmPriority);
+    if (!thread.ok()) return thread.status;
+    (void)call::HandleClose(thread.value[0]);
+    return Status::kOk;
+  };
+  const Status status = prepare();
+  if (status != Status::kOk) {
+    if (why.view().empty()) why << "its VMM could not be made: " << StatusName(status);
+    GiveBack();
+    return status;
+  }
+  granted_ = kNodeInitialCredit;
+  received_ = 0;
+  Text<128> line;
+  const abi::Answer id = call::ProcessControl(
+      process_, static_cast<uint64_t>(abi::ProcessOperation::kStatus), 0, 0);
+  line << "bulkhead: process " << id.value[3] << " is vmm " << name_;
+  Log(line.view());
+  return Status::kOk;
+}
+
+void Pod::TakeLastRecord(uint32_t length) {
+  std::array<std::byte, 256 + sizeof(uint32_t)> text;
+  const auto part = std::min<size_t>(length, text.size());
+  output_.Read(std::span(text).first(part));
+  output_.Consume(length - part);
+  if (part < sizeof(end_)) return;
+  std::memcpy(&end_, text.data(), sizeof(end_));
+  has_end_ = true;
+  end_text_ << std::string_view(reinterpret_cast<const char*>(text.data()) + sizeof(end_),
+                                part - sizeof(end_));
+}
+
+bool Pod::PassOutput(NodeChannel& channel) {
+  if (!running()) return true;
+  bool all = true;
+  bool consumed = false;
+  while (!corrupt_) {
+    bool sane = true;
+    const size_t available = output_.available(&sane);
+    PodRecordHeader header;
+    corrupt_ = !sane;
+    if (corrupt_ || available < sizeof(header)) break;
+    std::array<std::byte, sizeof(header)> bytes;
+    output_.Peek(bytes);
+    std::memcpy(&header, bytes.data(), sizeof(header));
+    NodeFrameType type;
+    switch (header.type) {
+      case PodRecordType::kAgent:
+        type = NodeFrameType::kAgentOutput;
+        break;
+      case PodRecordType::kConsole:
+        type = NodeFrameType::kConsole;
+        break;
+      case PodRecordType::kLog:
+        type = NodeFrameType::kLog;
+        break;
+      case PodRecordType::kEnded:
+        type = NodeFrameType::kPodEnded;
+        break;
+      default:
+        corrupt_ = true;
+        continue;
+    }
+    // A record is published whole.
+    if (header.length > kPodRecordMaxPayload || available - sizeof(header) < header.length) {
+      corrupt_ = true;
+      continue;
+    }
+    if (type == NodeFrameType::kPodEnded) {
+      output_.Consume(sizeof(header));
+      TakeLastRecord(header.length);
+      consumed = true;
+      continue;
+    }
+    if (channel.Room() < header.length) {
+      all = false;
+      break;
+    }
+    static std::array<std::byte, kPodRecordMaxPayload> payload;
+    output_.Consume(sizeof(header));
+    output_.Read(std::span(payload).first(header.length));
+    channel.Send(type, index_, std::span<const std::byte>(payload).first(header.length));
+    consumed = true;
+  }
+  if (consumed) (void)call::EventSignal(event_, kVmmInputBit);
+  if (corrupt_) Stop();
+  return all;
+}
+
+bool Pod::TakeInput(std::span<const std::byte> bytes) {
+  if (bytes.size() > granted_ - received_) return false;
+  received_ += bytes.size();
+  // The credit is the ring's size: what was granted has room, unless the VMM plays with the index.
+  if (!running() || bytes.size() > input_.room()) return true;
+  input_.Write(bytes);
+  input_.Publish();
+  (void)call::EventSignal(event_, kVmmInputBit);
+  return true;
+}
+
+void Pod::GrantCredit(NodeChannel& channel) {
+  if (!running()) return;
+  const uint64_t outstanding = granted_ - received_;
+  const uint64_t room = input_.room();
+  // Not for every byte: a quarter of the ring at a time.
+  if (room < outstanding + kPodRingBytes / 4) return;
+  const auto more = static_cast<uint32_t>(room - outstanding);
+  if (channel.Send(NodeFrameType::kAgentCredit, index_, std::as_bytes(std::span(&more, 1)))) {
+    granted_ += more;
+  }
+}
+
+bool Pod::process_ended() const {
+  if (!running()) return false;
+  const abi::Answer status = call::ProcessControl(
+      process_, static_cast<uint64_t>(abi::ProcessOperation::kStatus), 0, 0);
+  return status.value[0] != static_cast<uint64_t>(abi::ProcessEnd::kRunning);
+}
+
+void Pod::Stop() {
+  stopped_ = true;
+  (void)call::ProcessControl(process_, static_cast<uint64_t>(abi::ProcessOperation::kKill), 0, 0);
+}
+
+bool Pod::Finish(NodeChannel& channel) {
+  const abi::Answer status = call::ProcessControl(
+      process_, static_cast<uint64_t>(abi::ProcessOperation::kStatus), 0, 0);
+  Text<320> text;
+  auto end = static_cast<PodEnd>(end_);
+  if (corrupt_) {
+    end = PodEnd::kVmmFailed;
+    text << "its VMM wrote garbage to the supervisor";
+  } else if (has_end_) {
+    text << end_text_.view();
+  } else if (stopped_) {
+    end = PodEnd::kStopped;
+    text << "stopped";
+  } else {
+    end = PodEnd::kVmmFailed;
+    text << "its VMM ended with ";
+    if (status.value[0] == static_cast<uint64_t>(abi::ProcessEnd::kFaulted)) {
+      text << "fault " << status.value[1] << " at address " << Hex{status.value[2]}
+           << "; the node's log has the registers";
+    } else {
+      text << "code " << Hex{status.value[1]};
+    }
+  }
+  std::array<std::byte, sizeof(end) + 320> payload;
+  std::memcpy(payload.data(), &end, sizeof(end));
+  std::memcpy(payload.data() + sizeof(end), text.view().data(), text.view().size());
+  const size_t length = sizeof(end) + text.view().size();
+  if (!channel.Send(NodeFrameType::kPodEnded, index_, std::span(payload).first(length))) {
+    return false;
+  }
+  Text<400> line;
+  line << "bulkhead: pod " << name_ << " ended: " << text.view();
+  Log(line.view());
+  GiveBack();
+  return true;
+}
+
+void Pod::GiveBack() {
+  (void)call::ProcessControl(process_, static_cast<uint64_t>(abi::ProcessOperation::kKill), 0, 0);
+  (void)call::HandleClose(process_);
+  if (event_ != 0) (void)call::HandleClose(event_);
+  for (OwnMemory* memory : {&output_memory_, &input_memory_}) {
+    if (memory->handle != 0) FreeMemory(*memory);
+    *memory = {};
+  }
+  event_ = 0;
+  process_ = 0;
+}
+
+}  // namespace bulkhead

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#ifndef BULKHEAD_CONTROL_POD_H_
+#define BULKHEAD_CONTROL_POD_H_
+
+// One pod: its VMM process, and the bytes that pass between it and the outside.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/format.h"
+#include "base/status.h"
+#include "boot/bundle.h"
+#include "boot/elf.h"
+#include "control/node_channel.h"
+#include "control/physical.h"
+#include "vmm/byte_ring.h"
+#include "vmm/startup.h"
+
+namespace bulkhead {
+
+// What all pods are made from.
+struct PodSupplies {
+  const Bundle* bundle;
+  uint64_t bundle_memory;     // handle of the Memory that holds the bundle
+  uint64_t bundle_physical;
+  const ElfImage* vmm;
+  AddressArea* area;
+  uint64_t counter_hz;
+  uint64_t wall_clock;        // as VmmStartup::wall_clock
+  uint64_t event;             // the supervisor's
+};
+
+class Pod {
+ public:
+  // What a VMM may use besides its guest's memory: the published constant.
+  static constexpr uint64_t kOverhead = uint64_t{2} << 20;  // bytes
+
+  Pod() = default;
+  Pod(const Pod&) = delete;
+  Pod& operator=(const Pod&) = delete;
+
+  // Starts the pod `name`. When it wants something, `activity_bit` of the supervisor's event is
+  // set, when its VMM is gone, `ended_bit`. On failure `why` says why, in words for a user.
+  Status Start(const PodSupplies& supplies, std::string_view name, uint16_t index,
+               uint64_t activity_bit, uint64_t ended_bit, TextWriter& why);
+
+  // Passes records of the VMM on, as far as the channel has room. False: come again when it has.
+  bool PassOutput(NodeChannel& channel);
+  // Bytes for the guest's agent; false if they are more than were granted.
+  bool TakeInput(std::span<const std::byte> bytes);
+  // Tells the sender how much more may come.
+  void GrantCredit(NodeChannel& channel);
+  // The VMM's process ended: gives everything back, and says so on the channel. Call it when
+  // PassOutput has passed all there is; false: the channel has no room.
+  bool Finish(NodeChannel& channel);
+  void Stop();
+
+  bool running() const { return process_ != 0; }
+  bool process_ended() const;
+  std::string_view name() const { return name_; }
+
+ private:
+  Status LoadVmm(const PodSupplies& supplies);
+  Status MapFile(const PodSupplies& supplies, std::string_view file, VmmRange& range,
+                 TextWriter& why);
+  Status MakeStartup(const PodSupplies& supplies, const VmmStartup& startup);
+  Status MakeRings(VmmStartup& startup);
+  Status Share(const OwnMemory& memory, uint64_t address, uint64_t rights);
+  void TakeLastRecord(uint32_t length);
+  void GiveBack();
+
+  std::string_view name_;
+  uint16_t index_ = 0;
+  AddressArea* area_ = nullptr;
+  uint64_t process_ = 0;  // handle; 0: not running
+  uint64_t event_ = 0;    // handle of the VMM's event
+  OwnMemory output_memory_;
+  OwnMemory input_memory_;
+  ByteRingReader output_;
+  ByteRingWriter input_;
+  uint64_t granted_ = 0;   // bytes of input allowed so far
+  uint64_t received_ = 0;  // bytes of input taken so far
+  uint64_t file_address_ = 0;
+  bool corrupt_ = false;   // the VMM broke the rules of the output ring
+  bool stopped_ = false;
+  bool has_end_ = false;   // the VMM said how it ended
+  uint32_t end_ = 0;       // PodEnd
+  Text<256> end_text_;
+};
+
+}  // namespace bulkhead
+
+#endif  // BULKHEAD_CONTROL_POD_H_

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#include "control/supervisor.h"
+
+#include "base/align.h"
+#include "control/log.h"
+#include "control/ports.h"
+#include "control/power.h"
+#include "hypervisor/abi/calls.h"
+#include "runtime/runtime.h"
+
+namespace bulkhead {
+namespace {
+
+constexpr uint64_t kAreaBase = 0x10'0000'0000;
+constexpr uint64_t kDrainSeconds = 2;
+
+uint64_t CreateEvent() {
+  const abi::Answer event = call::EventCreate();
+  if (!event.ok()) Abort("supervisor: no event");
+  return event.value[0];
+}
+
+// "pods/NAME/pod": NAME, else nothing.
+std::string_view PodName(std::string_view path) {
+  constexpr std::string_view kPrefix = "pods/";
+  constexpr std::string_view kSuffix = "/pod";
+  if (!path.starts_with(kPrefix) || !path.ends_with(kSuffix) ||
+      path.size() <= kPrefix.size() + kSuffix.size()) {
+    return {};
+  }
+  const std::string_view name =
+      path.substr(kPrefix.size(), path.size() - kPrefix.size() - kSuffix.size());
+  return name.find('/') == std::string_view::npos ? name : std::string_view();
+}
+
+}  // namespace
+
+Supervisor::Supervisor(const abi::RootInfo& info)
+    : info_(info),
+      area_(kAreaBase),
+      event_(CreateEvent()),
+      firmware_(area_),
+      tables_(firmware_),
+      platform_(area_, event_, kLinkBit),
+      channel_(*this) {}
+
+size_t Supervisor::Send(std::span<const std::byte> bytes) {
+  return have_link_ ? link_.Send(bytes) : bytes.size();
+}
+
+size_t Supervisor::Receive(std::span<std::byte> out) {
+  return have_link_ ? link_.Receive(out) : 0;
+}
+
+void Supervisor::OpenFirmware() {
+  Text<> text;
+  if (info_.acpi_rsdp == 0) {
+    Log("bulkhead: the firmware gave no ACPI tables");
+    return;
+  }
+  const AcpiError error = tables_.Open(info_.acpi_rsdp);
+  have_tables_ = error.ok();
+  if (have_tables_) return;
+  text << "bulkhead: " << error;
+  Log(text.view());
+}
+
+void Supervisor::OpenLink() {
+  if (!have_tables_) return;
+  Ecam ecam;
+  Text<> text;
+  if (const AcpiError error = tables_.ReadEcam(ecam); !error.ok()) {
+    text << "bulkhead: no node channel: " << error;
+    Log(text.view());
+    return;
+  }
+  const Status status =
+      link_.Start(platform_, {.start = static_cast<HostPhysical>(ecam.base),
+                              .first_bus = ecam.first_bus,
+                              .last_bus = ecam.last_bus});
+  have_link_ = status == Status::kOk;
+  if (have_link_) return;
+  text << "bulkhead: no node channel: virtio console: " << StatusName(status);
+  Log(text.view());
+}
+
+void Supervisor::Report(std::string_view error) {
+  Text<400> line;
+  line << "bulkhead: fatal: " << error;
+  Log(line.view());
+  channel_.Send(NodeFrameType::kNodeError, 0, error);
+}
+
+bool Supervisor::OpenBundle() {
+  const uint64_t length = AlignUp(info_.bundle_length, kPageSize);
+  const Result<PhysicalMapping> mapping =
+      MapPhysical(area_, info_.bundle_physical, length, false, abi::kRead);
+  Text<300> text;
+  if (!mapping.ok()) {
+    text << "bundle: cannot be mapped: " << StatusName(mapping.status());
+    Report(text.view());
+    return false;
+  }
+  bundle_memory_ = mapping->memory;
+  BundleError error = Bundle::Open(
+      {reinterpret_cast<const std::byte*>(mapping->address), info_.bundle_length}, bundle_);
+  BundleEntry vmm;
+  if (error.ok()) error = bundle_.Require("vmm", vmm);
+  if (!error.ok()) {
+    text << error;
+    Report(text.view());
+    return false;
+  }
+  if (const ElfError elf = ElfImage::Parse(vmm.data, ElfMachine::kX86_64, vmm_); !elf.ok()) {
+    text << "bundle: entry 'vmm': " << elf;
+    Report(text.view());
+    return false;
+  }
+  return true;
+}
+
+void Supervisor::StartPod(std::string_view name) {
+  const uint16_t index = pod_count_++;
+  const uint64_t wall_clock = ReadRealTimeClock();
+  // What the clock showed when the counter was zero.
+  const uint64_t now = Now();
+  const uint64_t elapsed = now / info_.counter_hz * 1'000'000'000 +
+                           now % info_.counter_hz * 1'000'000'000 / info_.counter_hz;
+  const PodSupplies supplies = {
+      .bundle = &bundle_,
+      .bundle_memory = bundle_memory_,
+      .bundle_physical = info_.bundle_physical,
+      .vmm = &vmm_,
+      .area = &area_,
+      .counter_hz = info_.counter_hz,
+      .wall_clock = wall_clock > elapsed ? wall_clock - elapsed : 0,
+      .event = event_,
+  };
+  Text<300> why;
+  if (pods_[index].Start(supplies, name, index, ActivityBit(index), EndedBit(index), why) ==
+      Status::kOk) {
+    return;
+  }
+  Text<400> line;
+  line << "bulkhead: pod " << name << " was not started: " << why.view();
+  Log(line.view());
+  std::array<std::byte, sizeof(uint32_t) + 300> payload;
+  const auto end = PodEnd::kNotStarted;
+  std::memcpy(payload.data(), &end, sizeof(end));
+  std::memcpy(payload.data() + sizeof(end), why.view().data(), why.view().size());
+  channel_.Send(NodeFrameType::kPodEnded, index,
+                std::span<const std::byte>(payload).first(sizeof(end) + why.view().size()));
+}
+
+void Supervisor::StartPods() {
+  uint32_t pods = 0;
+  for (const BundleEntry& entry : bundle_) pods += PodName(entry.name).empty() ? 0 : 1;
+  const uint32_t hello[] = {kNodeProtocolVersion, pods};
+  channel_.Send(NodeFrameType::kHello, 0, std::as_bytes(std::span(hello)));
+  channel_.Flush();
+  if (pods == 0 || pods > kMaxPods) {
+    Text<> text;
+    text << "bundle: has " << pods << " pods; a node runs 1 to " << kMaxPods;
+    Report(text.view());
+    return;
+  }
+  for (const BundleEntry& entry : bundle_) {
+    if (const std::string_view name = PodName(entry.name); !name.empty()) StartPod(name);
+  }
+}
+
+bool Supervisor::HandleFrame(NodeFrameType type, uint16_t pod,
+                             std::span<const std::byte> payload) {
+  if (pod >= pod_count_) return false;
+  switch (type) {
+    case NodeFrameType::kAgentInput:
+      return pods_[pod].TakeInput(payload);
+    case NodeFrameType::kPodStop:
+      if (pods_[pod].running()) pods_[pod].Stop();
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool Supervisor::AllEnded() const {
+  for (uint16_t i = 0; i < pod_count_; ++i) {
+    if (pods_[i].running()) return false;
+  }
+  return true;
+}
+
+void Supervisor::Serve() {
+  while (!AllEnded()) {
+    const abi::Answer bits = call::EventWait(event_, abi::kNever);
+    if (!bits.ok()) Abort("supervisor: event_wait failed");
+    if (channel_.Receive(*this) != Status::kOk) {
+      Report("the node channel carries something that is not its protocol");
+      return;
+    }
+    for (uint16_t i = 0; i < pod_count_; ++i) {
+      Pod& pod = pods_[i];
+      if (!pod.running()) continue;
+      // First whether it has ended, then what it said: nothing comes after that.
+      const bool ended = pod.process_ended();
+      const bool all = pod.PassOutput(channel_);
+      pod.GrantCredit(channel_);
+      if (ended && all) pod.Finish(channel_);
+    }
+    channel_.Flush();
+    // With a full queue the link's next interrupt brings us back.
+  }
+}
+
+void Supervisor::Drain() {
+  const uint64_t deadline = Now() + kDrainSeconds * info_.counter_hz;
+  while (!channel_.Flush() && Now() < deadline) (void)call::EventWait(event_, deadline);
+}
+
+void Supervisor::PowerOff() {
+  channel_.Send(NodeFrameType::kNodeEnded, 0, std::span<const std::byte>());
+  Drain();
+  Log("bulkhead: node ends");
+  PowerOffMachine(have_tables_ ? &tables_ : nullptr);
+}
+
+void Supervisor::Run() {
+  OpenFirmware();
+  OpenLink();
+  if (OpenBundle()) {
+    StartPods();
+    Serve();
+  }
+  PowerOff();
+}
+
+}  // namespace bulkhead

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#ifndef BULKHEAD_CONTROL_SUPERVISOR_H_
+#define BULKHEAD_CONTROL_SUPERVISOR_H_
+
+// The supervisor: starts the bundle's pods, passes bytes between them and the node channel, and
+// powers the node off when the last has ended.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/format.h"
+#include "boot/bundle.h"
+#include "boot/elf.h"
+#include "control/acpi_tables.h"
+#include "control/node_channel.h"
+#include "control/physical.h"
+#include "control/pod.h"
+#include "drivers/virtio/virtio_console_driver.h"
+#include "hypervisor/abi/types.h"
+
+namespace bulkhead {
+
+class Supervisor final : private NodeChannel::Handler, private NodeLink {
+ public:
+  static constexpr uint16_t kMaxPods = 16;
+
+  explicit Supervisor(const abi::RootInfo& info);
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+
+  // Runs the node to its end.
+  [[noreturn]] void Run();
+
+ private:
+  // Bits of the supervisor's event.
+  static constexpr uint64_t kLinkBit = 1;
+  static constexpr uint64_t ActivityBit(uint16_t pod) { return uint64_t{1} << (1 + pod); }
+  static constexpr uint64_t EndedBit(uint16_t pod) { return uint64_t{1} << (1 + kMaxPods + pod); }
+
+  bool HandleFrame(NodeFrameType type, uint16_t pod, std::span<const std::byte> payload) override;
+  size_t Send(std::span<const std::byte> bytes) override;
+  size_t Receive(std::span<std::byte> out) override;
+
+  void OpenFirmware();
+  void OpenLink();
+  // False: the bundle is of no use; the reason has been reported.
+  bool OpenBundle();
+  void StartPods();
+  void StartPod(std::string_view name);
+  void Serve();
+  bool AllEnded() const;
+  void Report(std::string_view error);
+  // Sends what is queued, and waits until the other side has taken it, for a bounded time.
+  void Drain();
+  [[noreturn]] void PowerOff();
+
+  const abi::RootInfo& info_;
+  AddressArea area_;
+  uint64_t event_ = 0;
+  FirmwareMemory firmware_;
+  AcpiTables tables_;
+  bool have_tables_ = false;
+  SupervisorPlatform platform_;
+  VirtioConsoleDriver link_;
+  bool have_link_ = false;
+  NodeChannel channel_;
+  Bundle bundle_;
+  uint64_t bundle_memory_ = 0;
+  ElfImage vmm_;
+  std::array<Pod, kMaxPods> pods_;
+  uint16_t pod_count_ = 0;
+};
+
+}  // namespace bulkhead
+
+#endif  // BULKHEAD_CONTROL_SUPERVISOR_H_

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#ifndef BULKHEAD_DRIVERS_PLATFORM_H_
+#define BULKHEAD_DRIVERS_PLATFORM_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/address.h"
+#include "base/status.h"
+
+namespace bulkhead {
+
+// What a host device driver needs of the process it runs in. All memory stays valid for as long as
+// the driver; there is no giving back, because drivers here live as long as their process.
+class DriverPlatform {
+ public:
+  // One page of zeroed memory that a device can reach.
+  struct DmaPage {
+    std::byte* bytes = nullptr;
+    uint64_t bus_address = 0;  // where the device sees it
+  };
+  // What a device writes where to raise an interrupt.
+  struct Msi {
+    uint64_t address = 0;
+    uint32_t data = 0;
+  };
+
+  // Maps device registers, uncached. `start` and `length` are multiples of the page size.
+  virtual Result<volatile std::byte*> MapDevice(HostPhysical start, uint64_t length) = 0;
+  virtual Result<DmaPage> AllocateDma() = 0;
+  virtual Result<Msi> AllocateMsi() = 0;
+
+  // Access to what MapDevice returned, naturally aligned, `width` 1, 2 or 4 bytes. Tests put a
+  // model of the device here.
+  virtual uint32_t ReadDevice(const volatile std::byte* address, int width);
+  virtual void WriteDevice(volatile std::byte* address, int width, uint32_t value);
+
+ protected:
+  ~DriverPlatform() = default;
+};
+
+}  // namespace bulkhead
+
+#endif  // BULKHEAD_DRIVERS_PLATFORM_H_

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#ifndef BULKHEAD_GUEST_INIT_CONTAINER_H_
+#define BULKHEAD_GUEST_INIT_CONTAINER_H_
+
+#include <sys/types.h>
+
+#include <string_view>
+
+#include "guest/init/failure.h"
+
+namespace bulkhead {
+
+// A running container. Its process is a child of the caller. The descriptors are the caller's ends
+// of its standard streams, non-blocking; the caller owns them.
+struct Container {
+  pid_t pid = -1;
+  int stdin_fd = -1;
+  int stdout_fd = -1;
+  int stderr_fd = -1;
+};
+
+// Has crun create and start the container of `bundle` and returns when its process runs. The caller
+// is PID 1, or else must be a child subreaper, for the process to become its child.
+MaybeFailure StartContainer(const char* bundle, Container* out);
+
+// What a log that crun wrote with --log-format=json says about why it could not start a container,
+// with the status podman gives it: 127 if the command does not exist, 126 if it cannot be
+// executed, 125 otherwise. `status` is crun's exit status as waitpid(2) gave it.
+Failure FailureFromCrunLog(std::string_view log, int status);
+
+}  // namespace bulkhead
+
+#endif  // BULKHEAD_GUEST_INIT_CONTAINER_H_

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#include "guest/testguest/checks.h"
+#include "guest/testguest/cpu.h"
+#include "guest/testguest/tap.h"
+
+namespace bulkhead::testguest {
+
+void CheckIdentity() {
+  const Cpuid own = GetCpuid(0x40000000);
+  Check(own.ebx == 0x6b6c7542 && own.ecx == 0x64616568 && own.edx == 0x6b6c7542,
+        "CPUID 0x40000000 says BulkheadBulk");
+  const Cpuid kvm = GetCpuid(0x40000100);
+  Check(kvm.ebx == 0x4b4d564b && kvm.ecx == 0x564b4d56 && kvm.edx == 0x4d,
+        "CPUID 0x40000100 says KVMKVMKVM");
+  CheckEqual(GetCpuid(0x40000101).eax, 1u << 24 | 1 << 3 | 1 << 1, "KVM features");
+  const Cpuid features = GetCpuid(1);
+  Check((features.ecx >> 31 & 1) == 1, "hypervisor bit");
+  Check((features.ecx >> 21 & 1) == 1, "x2APIC bit");
+  Check((features.ecx >> 24 & 1) == 1, "TSC deadline bit");
+  Check((features.ecx >> 3 & 1) == 0, "no MONITOR");
+  Check((GetCpuid(0x80000001).ecx >> 2 & 1) == 0, "no SVM");
+  CheckEqual(GetCpuid(0xb).edx, 0, "x2APIC id in CPUID 0xb");
+
+  Check(ReadMsr(0xdeadbeef).fault, "unknown MSR: reading raises #GP");
+  Check(!WriteMsr(0xdeadbeef, 1), "unknown MSR: writing raises #GP");
+  Check(ReadMsr(0x48).fault, "SPEC_CTRL does not exist");
+  CheckEqual(ReadMsr(0x1b).value, 0xfee00d00, "APIC base");
+  Check(WriteMsr(0x1b, 0xfee00d00), "APIC base may be written as it is");
+  Check(!WriteMsr(0x1b, 0xfee00900), "there is no way to xAPIC mode");
+
+  CheckEqual(In8(0x1234), 0xff, "unknown port, 1 byte");
+  CheckEqual(In16(0x1234), 0xffff, "unknown port, 2 bytes");
+  CheckEqual(In32(0x1234), 0xffffffff, "unknown port, 4 bytes");
+  Out8(0x1234, 1);
+  Check(true, "unknown port: writes are ignored");
+
+  int64_t result = 0x4242;
+  asm volatile("vmmcall" : "+a"(result) : "b"(1), "c"(2), "d"(3), "S"(4) : "memory");
+  CheckEqual(static_cast<uint64_t>(result), static_cast<uint64_t>(int64_t{-1000}),
+             "unknown hypercall: -KVM_ENOSYS");
+}
+
+}  // namespace bulkhead::testguest

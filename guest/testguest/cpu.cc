@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#include "guest/testguest/cpu.h"
+
+#include "guest/testguest/tap.h"
+#include "vmm/layout.h"
+
+extern "C" char interrupt_stubs[];
+
+namespace bulkhead::testguest {
+namespace {
+
+struct Frame {
+  uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax;
+  uint64_t vector, error, rip, cs, rflags, rsp, ss;
+};
+
+struct [[gnu::packed]] Gate {  // AMD APM 2, 4.8.4
+  uint16_t offset_low;
+  uint16_t selector;
+  uint8_t stack;
+  uint8_t type;
+  uint16_t offset_middle;
+  uint32_t offset_high;
+  uint32_t reserved;
+};
+static_assert(sizeof(Gate) == 16);
+
+constexpr uint64_t kGeneralProtection = 13;
+constexpr uint8_t kInterruptGate = 0x8e;
+constexpr uint16_t kCodeSelector = 8;
+constexpr uint32_t kX2apicEoi = 0x80b;
+
+Gate gates[256];
+volatile uint64_t counts[256];
+volatile uint64_t resume_at;  // where to go on after #GP; 0: nowhere
+volatile bool faulted;
+
+void WriteMsrUnchecked(uint32_t index, uint64_t value) {
+  asm volatile("wrmsr"
+               :
+               : "c"(index), "a"(static_cast<uint32_t>(value)),
+                 "d"(static_cast<uint32_t>(value >> 32))
+               : "memory");
+}
+
+}  // namespace
+
+extern "C" void HandleInterrupt(Frame* frame) {
+  if (frame->vector >= 32) {
+    counts[frame->vector] = counts[frame->vector] + 1;
+    WriteMsrUnchecked(kX2apicEoi, 0);
+    return;
+  }
+  if (frame->vector == kGeneralProtection && resume_at != 0) {
+    frame->rip = resume_at;
+    resume_at = 0;
+    faulted = true;
+    return;
+  }
+  Line line;
+  line << "Bail out! exception " << frame->vector << " error " << Hex{frame->error} << " at "
+       << Hex{frame->rip} << "\n";
+  Print(line.view());
+  PowerOff();
+}
+
+MsrResult ReadMsr(uint32_t index) {
+  uint32_t low = 0, high = 0;
+  faulted = false;
+  asm volatile(
+      "leaq 1f(%%rip), %%r8\n"
+      "movq %%r8, %2\n"
+      "rdmsr\n"
+      "1:"
+      : "+a"(low), "+d"(high), "=m"(resume_at)
+      : "c"(index)
+      : "r8", "memory");
+  resume_at = 0;
+  return {faulted, uint64_t{high} << 32 | low};
+}
+
+bool WriteMsr(uint32_t index, uint64_t value) {
+  faulted = false;
+  asm volatile(
+      "leaq 1f(%%rip), %%r8\n"
+      "movq %%r8, %0\n"
+      "wrmsr\n"
+      "1:"
+      : "=m"(resume_at)
+      : "c"(index), "a"(static_cast<uint32_t>(value)), "d"(static_cast<uint32_t>(value >> 32))
+      : "r8", "memory");
+  resume_at = 0;
+  return !faulted;
+}
+
+void InstallInterrupts() {
+  for (uint32_t i = 0; i < 256; ++i) {
+    const auto stub = reinterpret_cast<uint64_t>(interrupt_stubs) + i * 16;
+    gates[i] = {static_cast<uint16_t>(stub),
+                kCodeSelector,
+                0,
+                kInterruptGate,
+                static_cast<uint16_t>(stub >> 16),
+                static_cast<uint32_t>(stub >> 32),
+                0};
+  }
+  const struct [[gnu::packed]] {
+    uint16_t limit;
+    uint64_t base;
+  } pointer = {sizeof(gates) - 1, reinterpret_cast<uint64_t>(gates)};
+  asm volatile("lidt %0" : : "m"(pointer));
+}
+
+uint64_t InterruptCount(uint8_t vector) { return counts[vector]; }
+
+bool HaltUntil(uint8_t vector, uint64_t before) {
+  const uint64_t start = ReadTsc();
+  while (counts[vector] <= before) {
+    if (ReadTsc() - start > 1'000'000'000) return false;
+    // STI takes effect after HLT: the interrupt cannot come in between (AMD APM 3, STI).
+    asm volatile("sti; hlt; cli" : : : "memory");
+  }
+  return true;
+}
+
+void PowerOff() {
+  Out8(layout::kSleepControlPort, 1 << 5 | layout::kSleepTypeOff << 2);
+  for (;;) asm volatile("cli; hlt");
+}
+
+}  // namespace bulkhead::testguest

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#ifndef BULKHEAD_GUEST_TESTGUEST_CPU_H_
+#define BULKHEAD_GUEST_TESTGUEST_CPU_H_
+
+// Instructions, and interrupts as counters.
+
+#include <cstdint>
+
+namespace bulkhead::testguest {
+
+inline void Out8(uint16_t port, uint8_t value) {
+  asm volatile("outb %0, %1" : : "a"(value), "Nd"(port));
+}
+inline uint8_t In8(uint16_t port) {
+  uint8_t value;
+  asm volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
+  return value;
+}
+inline uint16_t In16(uint16_t port) {
+  uint16_t value;
+  asm volatile("inw %1, %0" : "=a"(value) : "Nd"(port));
+  return value;
+}
+inline uint32_t In32(uint16_t port) {
+  uint32_t value;
+  asm volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
+  return value;
+}
+
+struct Cpuid {
+  uint32_t eax, ebx, ecx, edx;
+};
+inline Cpuid GetCpuid(uint32_t leaf, uint32_t subleaf = 0) {
+  Cpuid r;
+  asm volatile("cpuid"
+               : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+               : "a"(leaf), "c"(subleaf));
+  return r;
+}
+
+inline uint64_t ReadTsc() {
+  uint32_t low, high;
+  asm volatile("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
+  return uint64_t{high} << 32 | low;
+}
+
+template <typename T>
+T ReadMmio(uint64_t address) {
+  return *reinterpret_cast<volatile T*>(address);
+}
+template <typename T>
+void WriteMmio(uint64_t address, T value) {
+  *reinterpret_cast<volatile T*>(address) = value;
+}
+
+// With a vector that was expected to come up in between: #GP from these is counted, not fatal.
+struct MsrResult {
+  bool fault;
+  uint64_t value;
+};
+MsrResult ReadMsr(uint32_t index);
+bool WriteMsr(uint32_t index, uint64_t value);  // false: #GP
+
+void InstallInterrupts();
+// How often a vector of 32 to 255 came. The handler writes the x2APIC's EOI.
+uint64_t InterruptCount(uint8_t vector);
+
+// HLT with interrupts on until `vector` has come more than `before` times. False after a billion
+// ticks or more of the counter, if something else woke it then.
+bool HaltUntil(uint8_t vector, uint64_t before);
+
+[[noreturn]] void PowerOff();
+
+}  // namespace bulkhead::testguest
+
+#endif  // BULKHEAD_GUEST_TESTGUEST_CPU_H_

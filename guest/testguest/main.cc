@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+// A guest without an operating system that checks its platform one thing after the other, or
+// misbehaves: testguest.mode=MODE on the command line, docs/guest-platform.md.
+
+#include <algorithm>
+#include <string_view>
+
+#include "boot/pvh/start_info.h"
+#include "guest/testguest/checks.h"
+#include "guest/testguest/cpu.h"
+#include "guest/testguest/tap.h"
+
+namespace bulkhead::testguest {
+namespace {
+
+std::string_view Mode(std::string_view command_line) {
+  constexpr std::string_view kKey = "testguest.mode=";
+  const size_t at = command_line.find(kKey);
+  if (at == std::string_view::npos) return "tap";
+  command_line.remove_prefix(at + kKey.size());
+  return {command_line.data(), std::min(command_line.find(' '), command_line.size())};
+}
+
+}  // namespace
+
+extern "C" [[noreturn]] void TestGuestMain(const PvhStartInfo* info) {
+  InstallInterrupts();
+  const std::string_view mode =
+      info->command_line == 0 ? "tap" : Mode(reinterpret_cast<const char*>(info->command_line));
+  if (mode == "poweroff") PowerOff();
+  if (mode != "tap") {
+    Line line;
+    line << "# mode " << mode << "\n";
+    Print(line.view());
+    BeHostile(mode);
+    Print("Bail out! unknown mode, or it did not end the guest\n");
+    PowerOff();
+  }
+  Print("TAP version 13\n");
+  Check(info->magic == kPvhMagic && info->version == kPvhVersion, "start info");
+  CheckIdentity();
+  CheckRegisters();
+  CheckDevices();
+  CheckInterrupts();
+  CheckClock();
+  PrintPlan();
+  PowerOff();
+}
+
+}  // namespace bulkhead::testguest

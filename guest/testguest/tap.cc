@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#include "guest/testguest/tap.h"
+
+#include "guest/testguest/cpu.h"
+#include "vmm/layout.h"
+
+namespace bulkhead::testguest {
+namespace {
+
+int checks = 0;
+
+}  // namespace
+
+void Print(std::string_view text) {
+  for (const char c : text) Out8(layout::kDebugUartPort, static_cast<uint8_t>(c));
+}
+
+bool Check(bool ok, std::string_view what) {
+  Line line;
+  line << (ok ? "ok " : "not ok ") << ++checks << " - " << what << "\n";
+  Print(line.view());
+  return ok;
+}
+
+bool CheckEqual(uint64_t got, uint64_t want, std::string_view what) {
+  if (!Check(got == want, what)) {
+    Line line;
+    line << "# got " << Hex{got} << ", want " << Hex{want} << "\n";
+    Print(line.view());
+  }
+  return got == want;
+}
+
+void PrintPlan() {
+  Line line;
+  line << "1.." << checks << "\n";
+  Print(line.view());
+}
+
+}  // namespace bulkhead::testguest

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The Bulkhead Authors
+# shellcheck shell=bash
+#
+# The guest kernel: Debian's stock cloud kernel, unpacked from its package, not installed.
+#   $BULKHEAD_CACHE/kernel/amd64/vmlinuz   the bzImage as packaged
+#   $BULKHEAD_CACHE/kernel/amd64/modules/  what /lib/modules/VERSION holds
+#   $BULKHEAD_CACHE/kernel/amd64/version   VERSION, as `uname -r` has it
+
+# The package that the always-current package depends on: its name has the version in it.
+kernel_package() {
+  apt-cache depends --no-recommends --no-suggests linux-image-cloud-amd64 2>/dev/null |
+    sed -n 's/^ *Depends: \(linux-image-[0-9].*-cloud-amd64\)$/\1/p' | head -n 1
+}
+
+# fetch_kernel DIR: makes DIR, in one step, when there is none.
+fetch_kernel() (
+  set -euo pipefail
+  local dir=$1 package work version tree
+  [[ -e $dir/version ]] && return 0
+  command -v apt-get >/dev/null || die "the guest kernel comes from a Debian package: no apt-get"
+
+  package=$(kernel_package || true)
+  if [[ -z $package ]]; then
+    say "asking for the current package lists (apt-get update)"
+    as_root apt-get -q update >&2 || die "apt-get update failed: is there a network?"
+    package=$(kernel_package || true)
+    [[ -n $package ]] || die "apt knows no linux-image-cloud-amd64: is 'main' in its sources?"
+  fi
+
+  mkdir -p "${dir%/*}"
+  work=$(mktemp -d "${dir%/*}/.fetch.XXXXXX")
+  trap 'rm -rf "$work"' EXIT
+  mkdir "$work/deb" "$work/root" "$work/out"
+  say "fetching the guest kernel (package $package; it is unpacked, not installed)"
+  if ! (cd "$work/deb" && apt_get download "$package"); then
+    # Old package lists name files that the archive has replaced.
+    say "that failed: trying again with current package lists (apt-get update)"
+    as_root apt-get -q update >&2 || die "apt-get update failed: is there a network?"
+    package=$(kernel_package)
+    (cd "$work/deb" && apt_get download "$package") || die "cannot download package $package"
+  fi
+  dpkg-deb -x "$work"/deb/*.deb "$work/root" || die "cannot unpack package $package"
+
+  version=${package#linux-image-}
+  tree=$work/root/lib/modules/$version
+  [[ -d $tree ]] || tree=$work/root/usr/lib/modules/$version
+  [[ -d $tree && -f $work/root/boot/vmlinuz-$version ]] ||
+    die "package $package does not hold a kernel $version and its modules"
+  mv "$work/root/boot/vmlinuz-$version" "$work/out/vmlinuz"
+  mv "$tree" "$work/out/modules"
+  # Links to header packages, which would dangle.
+  rm -f "$work/out/modules/build" "$work/out/modules/source"
+  echo "$version" >"$work/out/version"
+  rm -rf "$dir"
+  mv "$work/out" "$dir"
+)

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+// What the guest did that its VMM has to answer.
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/format.h"
+#include "hypervisor/abi/calls.h"
+#include "runtime/runtime.h"
+#include "vmm/layout.h"
+#include "vmm/machine.h"
+#include "vmm/x86_64/acpi.h"
+#include "vmm/x86_64/cpuid.h"
+#include "vmm/x86_64/guest_page_walk.h"
+#include "vmm/x86_64/mmio_emulator.h"
+#include "vmm/x86_64/msr.h"
+
+namespace bulkhead {
+namespace {
+
+constexpr uint32_t kPageFaultVector = 14;
+constexpr uint32_t kGeneralProtectionVector = 13;
+constexpr uint16_t kLongSegment = 1 << 9;     // SegmentRegister::attributes: L
+constexpr uint16_t kDefaultSegment = 1 << 10; // D
+constexpr uint64_t kKvmNoSuchCall = ~uint64_t{0} - 999;  // -KVM_ENOSYS
+constexpr uint32_t kUartLineStatus = 5;
+constexpr uint32_t kUartEmpty = 0x60;  // transmitter and its holding register
+
+CpuState ToCpuState(const abi::VcpuState& state) {
+  CpuState cpu;
+  std::copy(std::begin(state.gpr), std::end(state.gpr), cpu.gpr.begin());
+  cpu.rip = state.rip;
+  cpu.rflags = state.rflags;
+  cpu.cr0 = state.cr0;
+  cpu.cr3 = state.cr3;
+  cpu.cr4 = state.cr4;
+  cpu.efer = state.efer;
+  cpu.cpl = static_cast<uint8_t>(state.cpl);
+  cpu.cs_long = (state.cs.attributes & kLongSegment) != 0;
+  cpu.cs_default = (state.cs.attributes & kDefaultSegment) != 0;
+  cpu.segment_base = {state.es.base, state.cs.base, state.ss.base,
+                      state.ds.base, state.fs.base, state.gs.base};
+  return cpu;
+}
+
+void FromCpuState(const CpuState& cpu, abi::VcpuState& state) {
+  std::copy(cpu.gpr.begin(), cpu.gpr.end(), state.gpr);
+  state.rip = cpu.rip;
+  state.rflags = cpu.rflags;
+}
+
+CpuidRegisters HostCpuidValues(uint32_t leaf, uint32_t subleaf) {
+  CpuidRegisters r;
+  asm volatile("cpuid"
+               : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+               : "a"(leaf), "c"(subleaf));
+  return r;
+}
+
+uint32_t AllOnes(uint32_t width) { return width >= 4 ? ~0u : (1u << (8 * width)) - 1; }
+
+}  // namespace
+
+void Machine::InjectGeneralProtection() {
+  state_->inject = kGeneralProtectionVector | abi::kInjectValid | abi::kInjectHasError;
+  state_->inject_error = 0;
+}
+
+void Machine::HandleExit() {
+  Text<256> text;
+  switch (state_->reason) {
+    case abi::ExitReason::kNone:
+    case abi::ExitReason::kKicked:
+      return;
+    case abi::ExitReason::kCpuid:
+      HandleCpuid();
+      return;
+    case abi::ExitReason::kIo:
+      HandleIo();
+      return;
+    case abi::ExitReason::kMmio:
+      HandleMmio();
+      return;
+    case abi::ExitReason::kMsrRead:
+      HandleMsr(false);
+      return;
+    case abi::ExitReason::kMsrWrite:
+      HandleMsr(true);
+      return;
+    case abi::ExitReason::kHypercall:
+      // There are none; KVM's way of saying so.
+      state_->gpr[abi::kRax] = kKvmNoSuchCall;
+      SkipInstruction();
+      return;
+    case abi::ExitReason::kShutdown:
+      text << "triple fault at " << Hex{state_->rip};
+      break;
+    case abi::ExitReason::kInvalidState:
+      text << "the processor refused the guest's state, code " << Hex{state_->detail} << ", at "
+           << Hex{state_->rip};
+      break;
+    case abi::ExitReason::kDeadHalt:
+      text << "the guest halted with interrupts off at " << Hex{state_->rip};
+      break;
+    case abi::ExitReason::kUnsupported:
+      text << "exit " << Hex{state_->detail} << " at " << Hex{state_->rip} << " is not supported";
+      break;
+  }
+  EndWithFault(text.view());
+}
+
+void Machine::HandleCpuid() {
+  const CpuidGuest guest = {.vcpu = 0,
+                            .cpus = kVcpus,
+                            .cr4 = state_->cr4,
+                            .xcr0 = state_->xcr0,
+                            .tsc_hz = startup_.counter_hz,
+                            .apic_timer_hz = startup_.counter_hz,
+                            .tsc_aux = true};
+  const CpuidRegisters values =
+      GuestCpuid(static_cast<uint32_t>(state_->gpr[abi::kRax]),
+                 static_cast<uint32_t>(state_->gpr[abi::kRcx]), guest, HostCpuidValues);
+  state_->gpr[abi::kRax] = values.eax;
+  state_->gpr[abi::kRbx] = values.ebx;
+  state_->gpr[abi::kRcx] = values.ecx;
+  state_->gpr[abi::kRdx] = values.edx;
+  SkipInstruction();
+}
+
+uint32_t Machine::ReadPort(uint64_t port, uint32_t width) const {
+  if (IsPowerPort(static_cast<uint16_t>(port))) return 0;
+  if (startup_.debug_uart != 0 && port - layout::kDebugUartPort < layout::kDebugUartPorts) {
+    return port - layout::kDebugUartPort == kUartLineStatus ? kUartEmpty : 0;
+  }
+  // Nothing there: the bus floats high.
+  return AllOnes(width);
+}
+
+void Machine::WritePort(uint64_t port, uint32_t width, uint32_t value) {
+  (void)width;
+  if (const auto event = PowerPortWrite(static_cast<uint16_t>(port), value); event) {
+    if (*event == PowerEvent::kPowerOff) End(PodEnd::kPoweredOff, "powered off");
+    if (*event == PowerEvent::kReset) End(PodEnd::kReset, "the guest reset itself");
+    return;
+  }
+  if (startup_.debug_uart != 0 && port == layout::kDebugUartPort) {
+    const auto byte = static_cast<std::byte>(value);
+    const MutexLock lock(mutex_);
+    (void)outbox_.Write(PodRecordType::kConsole, std::span(&byte, 1));
+  }
+}
+
+void Machine::HandleStringIo(uint64_t port, uint32_t width, bool in, bool repeat) {
+  // One element an exit; the instruction is executed again while RCX is not zero.
+  CpuState cpu = ToCpuState(*state_);
+  if (repeat && cpu.gpr[abi::kRcx] == 0) {
+    SkipInstruction();
+    return;
+  }
+  uint64_t& pointer = cpu.gpr[in ? abi::kRdi : abi::kRsi];
+  const uint64_t linear = pointer + cpu.segment_base[in ? kSegEs : kSegDs];
+  std::array<uint8_t, 4> bytes = {};
+  const auto element = std::span(bytes).first(width);
+  size_t count = 0;
+  if (in) {
+    const uint32_t value = ReadPort(port, width);
+    std::memcpy(bytes.data(), &value, sizeof(value));
+    (void)WriteLinear(cpu.paging(), memory_, linear, element, count);
+  } else {
+    (void)ReadLinear(cpu.paging(), memory_, linear, LinearAccess::kRead, element, count);
+    uint32_t value = 0;
+    std::memcpy(&value, bytes.data(), width);
+    if (count == width) WritePort(port, width, value);
+  }
+  if (count != width) {
+    InjectGeneralProtection();
+    return;
+  }
+  pointer += (cpu.rflags & kFlagDirection) != 0 ? 0 - uint64_t{width} : width;
+  const bool again = repeat && --cpu.gpr[abi::kRcx] != 0;
+  FromCpuState(cpu, *state_);
+  if (!again) SkipInstruction();
+}
+
+void Machine::HandleIo() {
+  const uint64_t port = state_->detail;
+  const uint64_t info = state_->info;
+  const auto width = static_cast<uint32_t>(info & abi::kIoWidthMask);
+  const bool in = (info & abi::kIoIn) != 0;
+  if ((info & abi::kIoString) != 0) {
+    HandleStringIo(port, width, in, (info & abi::kIoRepeat) != 0);
+    return;
+  }
+  uint64_t& rax = state_->gpr[abi::kRax];
+  if (!in) {
+    WritePort(port, width, static_cast<uint32_t>(rax) & AllOnes(width));
+  } else if (width == 4) {
+    rax = ReadPort(port, width);  // 32-bit results clear the upper half
+  } else {
+    rax = (rax & ~uint64_t{AllOnes(width)}) | (ReadPort(port, width) & AllOnes(width));
+  }
+  SkipInstruction();
+}
+
+void Machine::HandleMmio() {
+  constexpr uint64_t kWriteAccess = 1 << 1;  // error code of a nested page fault
+  CpuState cpu = ToCpuState(*state_);
+  const MmioBus bus = {
+      .context = &*devices_,
+      .read = [](void* context, GuestPhysical address, uint8_t width, uint64_t* value) {
+        return static_cast<Devices*>(context)->Read(address, width, value);
+      },
+      .write = [](void* context, GuestPhysical address, uint8_t width, uint64_t value) {
+        return static_cast<Devices*>(context)->Write(address, width, value);
+      },
+  };
+  MmioOutcome outcome;
+  bool more = false;
+  {
+    const MutexLock lock(mutex_);
+    outcome = EmulateMmio(cpu, memory_, static_cast<GuestPhysical>(state_->detail),
+                          (state_->info & kWriteAccess) != 0, bus);
+    if (const char* problem = devices_->Problem(); problem != nullptr) {
+      Text<200> text;
+      text << "virtio: " << problem;
+      EndWithFault(text.view());
+    }
+    more = devices_->wants_turn();
+  }
+  switch (outcome.kind) {
+    case MmioOutcome::Kind::kDone:
+      FromCpuState(cpu, *state_);
+      break;
+    case MmioOutcome::Kind::kPageFault:
+      state_->cr2 = outcome.address;
+      state_->dirty = abi::kDirtySystem;
+      state_->inject = kPageFaultVector | abi::kInjectValid | abi::kInjectHasError;
+      state_->inject_error = outcome.error_code;
+      break;
+    default: {
+      Text<256> text;
+      DescribeMmioOutcome(outcome, state_->rip, text);
+      EndWithFault(text.view());
+    }
+  }
+  if (more) (void)call::EventSignal(startup_.own_event, kVmmDevicesBit);
+}
+
+void Machine::HandleMsr(bool write) {
+  const auto index = static_cast<uint32_t>(state_->detail);
+  if (write) {
+    if (!msrs_.Write(index, state_->info, memory_)) {
+      InjectGeneralProtection();
+      return;
+    }
+  } else {
+    const auto value = msrs_.Read(index, Now() + state_->tsc_offset);
+    if (!value) {
+      InjectGeneralProtection();
+      return;
+    }
+    state_->gpr[abi::kRax] = *value & 0xffffffff;
+    state_->gpr[abi::kRdx] = *value >> 32;
+  }
+  SkipInstruction();
+}
+
+}  // namespace bulkhead
