@@ -98,6 +98,7 @@ bool Vcpu::Msr(bool write) {
     RaiseException(kGeneralProtection, 0, true);
     return true;
   }
+  sending_ = access == GuestApic::Access::kInterprocessor;
   if (!write) {
     vmcb_->rax = result & 0xffffffff;
     gpr_[abi::kRdx] = result >> 32;
@@ -115,7 +116,7 @@ bool Vcpu::FastExit() {
   if (v.exit_interrupt != 0) return false;
   apic_.set_task_priority(static_cast<uint8_t>((v.virtual_interrupt & 0xf) << 4));
   if (code == kExitMsr) {
-    if (!Msr((v.exit_info1 & 1) != 0)) return false;
+    if (!Msr((v.exit_info1 & 1) != 0) || sending_) return false;
   } else if (code == kExitHlt) {
     const uint64_t now = Now();
     if (now >= apic_.deadline()) apic_.Expire(now);
@@ -142,6 +143,11 @@ RunOutcome Vcpu::Leave(abi::VcpuState& state, abi::ExitReason reason, uint64_t d
   return RunOutcome::kExit;
 }
 
+RunOutcome Vcpu::SendInterrupt() {
+  sending_ = false;
+  return RunOutcome::kInterprocessor;
+}
+
 RunOutcome Vcpu::SlowExit(Cpu&, abi::VcpuState& state) {
   using abi::ExitReason;
   Vmcb& v = *vmcb_;
@@ -154,6 +160,8 @@ RunOutcome Vcpu::SlowExit(Cpu&, abi::VcpuState& state) {
     v.event_injection = v.exit_interrupt;
   }
   v.exit_interrupt = 0;
+  // FastExit carried the instruction out.
+  if (sending_) return SendInterrupt();
 
   switch (code) {
     case kExitIntr:
@@ -175,7 +183,7 @@ RunOutcome Vcpu::SlowExit(Cpu&, abi::VcpuState& state) {
     case kExitMsr: {
       const bool write = (v.exit_info1 & 1) != 0;
       // Reached when an event delivery was cut short; also here, not in the VMM.
-      if (Msr(write)) return RunOutcome::kInterrupted;
+      if (Msr(write)) return sending_ ? SendInterrupt() : RunOutcome::kInterrupted;
       return Leave(state, write ? ExitReason::kMsrWrite : ExitReason::kMsrRead,
                    gpr_[abi::kRcx] & 0xffffffff,
                    write ? gpr_[abi::kRdx] << 32 | (v.rax & 0xffffffff) : 0, kLengthMsr, false);
