@@ -52,7 +52,8 @@ absl::Status AddProgram(const std::string& path, std::string_view place, CpioWri
         const std::string candidate = std::string(dir) + "/" + name;
         if (found.empty() && fs::is_regular_file(candidate, error)) found = candidate;
       }
-      if (found.empty()) return absl::NotFoundError(absl::StrCat(from, " needs the library ", name));
+      if (found.empty())
+        return absl::NotFoundError(absl::StrCat(from, " needs the library ", name));
       todo.emplace_back(found, std::string(kLibraryDirs[0]).substr(1) + "/" + name);
     }
   }
