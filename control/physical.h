@@ -31,9 +31,9 @@ class AddressArea {
 
 // Physical memory that is not the hypervisor's to give: handle of a Memory, and where it is mapped.
 struct PhysicalMapping {
-  uint64_t memory = 0;    // handle
-  uint64_t address = 0;   // of the first page
-  uint64_t length = 0;    // bytes, whole pages
+  uint64_t memory = 0;   // handle
+  uint64_t address = 0;  // of the first page
+  uint64_t length = 0;   // bytes, whole pages
 };
 Result<PhysicalMapping> MapPhysical(AddressArea& area, uint64_t physical, uint64_t length,
                                     bool device, uint64_t rights);
@@ -65,6 +65,14 @@ class SupervisorPlatform final : public DriverPlatform {
   uint64_t event_;
   uint64_t bits_;
 };
+
+// What a process may use, uses, and has used at most, in bytes. Zeros if `process` is no handle.
+struct MemoryUsage {
+  uint64_t limit = 0;
+  uint64_t used = 0;
+  uint64_t peak = 0;
+};
+MemoryUsage UsageOf(uint64_t process);
 
 // Memory of `length` bytes, mapped readable and writable: its handle, and its bytes.
 struct OwnMemory {

@@ -25,13 +25,13 @@ namespace bulkhead {
 // What all pods are made from.
 struct PodSupplies {
   const Bundle* bundle;
-  uint64_t bundle_memory;     // handle of the Memory that holds the bundle
+  uint64_t bundle_memory;  // handle of the Memory that holds the bundle
   uint64_t bundle_physical;
   const ElfImage* vmm;
   AddressArea* area;
   uint64_t counter_hz;
-  uint64_t wall_clock;        // as VmmStartup::wall_clock
-  uint64_t event;             // the supervisor's
+  uint64_t wall_clock;  // as VmmStartup::wall_clock
+  uint64_t event;       // the supervisor's
 };
 
 class Pod {
@@ -59,6 +59,12 @@ class Pod {
   bool Finish(NodeChannel& channel);
   void Stop();
 
+  // What the VMM has used at most beyond the guest's memory, in bytes: its process, and what the
+  // supervisor holds for it.
+  uint64_t VmmMemory() const;
+  // What is charged to the supervisor because of this pod, in bytes.
+  uint64_t charged() const { return quota_ + held_; }
+
   bool running() const { return process_ != 0; }
   bool process_ended() const;
   std::string_view name() const { return name_; }
@@ -85,10 +91,13 @@ class Pod {
   uint64_t granted_ = 0;   // bytes of input allowed so far
   uint64_t received_ = 0;  // bytes of input taken so far
   uint64_t file_address_ = 0;
-  bool corrupt_ = false;   // the VMM broke the rules of the output ring
+  uint64_t guest_memory_ = 0;  // bytes
+  uint64_t quota_ = 0;         // of the VMM's process, bytes
+  uint64_t held_ = 0;          // bytes of the supervisor's own quota: VMM image, stack, rings
+  bool corrupt_ = false;       // the VMM broke the rules of the output ring
   bool stopped_ = false;
-  bool has_end_ = false;   // the VMM said how it ended
-  uint32_t end_ = 0;       // PodEnd
+  bool has_end_ = false;  // the VMM said how it ended
+  uint32_t end_ = 0;      // PodEnd
   Text<256> end_text_;
 };
 

@@ -50,9 +50,7 @@ size_t Supervisor::Send(std::span<const std::byte> bytes) {
   return have_link_ ? link_.Send(bytes) : bytes.size();
 }
 
-size_t Supervisor::Receive(std::span<std::byte> out) {
-  return have_link_ ? link_.Receive(out) : 0;
-}
+size_t Supervisor::Receive(std::span<std::byte> out) { return have_link_ ? link_.Receive(out) : 0; }
 
 void Supervisor::OpenFirmware() {
   Text<> text;
@@ -76,10 +74,9 @@ void Supervisor::OpenLink() {
     Log(text.view());
     return;
   }
-  const Status status =
-      link_.Start(platform_, {.start = static_cast<HostPhysical>(ecam.base),
-                              .first_bus = ecam.first_bus,
-                              .last_bus = ecam.last_bus});
+  const Status status = link_.Start(platform_, {.start = static_cast<HostPhysical>(ecam.base),
+                                                .first_bus = ecam.first_bus,
+                                                .last_bus = ecam.last_bus});
   have_link_ = status == Status::kOk;
   if (have_link_) return;
   text << "bulkhead: no node channel: virtio console: " << StatusName(status);
@@ -171,8 +168,7 @@ void Supervisor::StartPods() {
   }
 }
 
-bool Supervisor::HandleFrame(NodeFrameType type, uint16_t pod,
-                             std::span<const std::byte> payload) {
+bool Supervisor::HandleFrame(NodeFrameType type, uint16_t pod, std::span<const std::byte> payload) {
   if (pod >= pod_count_) return false;
   switch (type) {
     case NodeFrameType::kAgentInput:
@@ -192,6 +188,18 @@ bool Supervisor::AllEnded() const {
   return true;
 }
 
+// Beyond the guests' memory and the bundle; while everything of the pod is still there.
+void Supervisor::LogMemory(const Pod& ended) {
+  uint64_t own = UsageOf(abi::kSelf).used;
+  for (uint16_t i = 0; i < pod_count_; ++i) {
+    if (pods_[i].running()) own -= pods_[i].charged();
+  }
+  Text<200> line;
+  line << "bulkhead: memory: hypervisor " << info_.hypervisor_bytes << ", supervisor " << own
+       << ", pod " << ended.name() << " vmm " << ended.VmmMemory() << " bytes";
+  Log(line.view());
+}
+
 void Supervisor::Serve() {
   while (!AllEnded()) {
     const abi::Answer bits = call::EventWait(event_, abi::kNever);
@@ -207,7 +215,9 @@ void Supervisor::Serve() {
       const bool ended = pod.process_ended();
       const bool all = pod.PassOutput(channel_);
       pod.GrantCredit(channel_);
-      if (ended && all) pod.Finish(channel_);
+      if (!ended || !all) continue;
+      LogMemory(pod);
+      pod.Finish(channel_);
     }
     channel_.Flush();
     // With a full queue the link's next interrupt brings us back.
