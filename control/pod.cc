@@ -59,7 +59,8 @@ Status Pod::LoadVmm(const PodSupplies& supplies) {
   }
   const Result<OwnMemory> stack = AllocateMemory(*supplies.area, kStackBytes);
   if (!stack.ok()) return stack.status();
-  const Status status = Share(*stack, kStackTop - kStackBytes, uint64_t{abi::kRead} | abi::kWrite);
+  const Status status =
+      Share(*stack, kStackTop - kStackBytes, uint64_t{abi::kRead} | abi::kWrite);
   FreeMemory(*stack);
   return status;
 }
@@ -79,8 +80,8 @@ Status Pod::MapFile(const PodSupplies& supplies, std::string_view file, VmmRange
     return Status::kCorrupt;
   }
   const uint64_t length = AlignUp(entry.data.size(), kPageSize);
-  const uint64_t address =
-      TakeFileAddress(&file_address_, supplies.bundle_physical + entry.data_offset, length);
+  const uint64_t address = TakeFileAddress(
+      &file_address_, supplies.bundle_physical + entry.data_offset, length);
   range = {address, entry.data.size()};
   return MapInProcess(process_, address, supplies.bundle_memory, entry.data_offset, length,
                       abi::kRead);
@@ -181,8 +182,9 @@ Status Pod::Start(const PodSupplies& supplies, std::string_view name, uint16_t i
     startup.own_event = own.value[0];
     startup.supervisor_event = ours.value[0];
     BULKHEAD_RETURN_IF_ERROR(MakeStartup(supplies, startup));
-    const abi::Answer watch = call::ProcessControl(
-        process_, static_cast<uint64_t>(abi::ProcessOperation::kWatch), supplies.event, ended_bit);
+    const abi::Answer watch =
+        call::ProcessControl(process_, static_cast<uint64_t>(abi::ProcessOperation::kWatch),
+                             supplies.event, ended_bit);
     if (!watch.ok()) return watch.status;
     const abi::Answer thread = call::ThreadCreate(process_, supplies.vmm->entry(), kStackTop,
                                                   kStartupAddress, kVmmPriority);
@@ -200,8 +202,8 @@ Status Pod::Start(const PodSupplies& supplies, std::string_view name, uint16_t i
   granted_ = kNodeInitialCredit;
   received_ = 0;
   Text<128> line;
-  const abi::Answer id =
-      call::ProcessControl(process_, static_cast<uint64_t>(abi::ProcessOperation::kStatus), 0, 0);
+  const abi::Answer id = call::ProcessControl(
+      process_, static_cast<uint64_t>(abi::ProcessOperation::kStatus), 0, 0);
   line << "bulkhead: process " << id.value[3] << " is vmm " << name_;
   Log(line.view());
   return Status::kOk;
@@ -303,8 +305,8 @@ uint64_t Pod::VmmMemory() const { return UsageOf(process_).peak - guest_memory_ 
 
 bool Pod::process_ended() const {
   if (!running()) return false;
-  const abi::Answer status =
-      call::ProcessControl(process_, static_cast<uint64_t>(abi::ProcessOperation::kStatus), 0, 0);
+  const abi::Answer status = call::ProcessControl(
+      process_, static_cast<uint64_t>(abi::ProcessOperation::kStatus), 0, 0);
   return status.value[0] != static_cast<uint64_t>(abi::ProcessEnd::kRunning);
 }
 
@@ -314,8 +316,8 @@ void Pod::Stop() {
 }
 
 bool Pod::Finish(NodeChannel& channel) {
-  const abi::Answer status =
-      call::ProcessControl(process_, static_cast<uint64_t>(abi::ProcessOperation::kStatus), 0, 0);
+  const abi::Answer status = call::ProcessControl(
+      process_, static_cast<uint64_t>(abi::ProcessOperation::kStatus), 0, 0);
   Text<320> text;
   auto end = static_cast<PodEnd>(end_);
   if (corrupt_) {

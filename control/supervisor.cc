@@ -50,7 +50,9 @@ size_t Supervisor::Send(std::span<const std::byte> bytes) {
   return have_link_ ? link_.Send(bytes) : bytes.size();
 }
 
-size_t Supervisor::Receive(std::span<std::byte> out) { return have_link_ ? link_.Receive(out) : 0; }
+size_t Supervisor::Receive(std::span<std::byte> out) {
+  return have_link_ ? link_.Receive(out) : 0;
+}
 
 void Supervisor::OpenFirmware() {
   Text<> text;
@@ -74,9 +76,10 @@ void Supervisor::OpenLink() {
     Log(text.view());
     return;
   }
-  const Status status = link_.Start(platform_, {.start = static_cast<HostPhysical>(ecam.base),
-                                                .first_bus = ecam.first_bus,
-                                                .last_bus = ecam.last_bus});
+  const Status status =
+      link_.Start(platform_, {.start = static_cast<HostPhysical>(ecam.base),
+                              .first_bus = ecam.first_bus,
+                              .last_bus = ecam.last_bus});
   have_link_ = status == Status::kOk;
   if (have_link_) return;
   text << "bulkhead: no node channel: virtio console: " << StatusName(status);
@@ -168,7 +171,8 @@ void Supervisor::StartPods() {
   }
 }
 
-bool Supervisor::HandleFrame(NodeFrameType type, uint16_t pod, std::span<const std::byte> payload) {
+bool Supervisor::HandleFrame(NodeFrameType type, uint16_t pod,
+                             std::span<const std::byte> payload) {
   if (pod >= pod_count_) return false;
   switch (type) {
     case NodeFrameType::kAgentInput:
