@@ -58,6 +58,7 @@ class Machine {
   void SkipInstruction() { state_->rip += state_->instruction_length; }
   [[noreturn]] void EndWithFault(std::string_view text);
 
+  const uint64_t started_;  // counter
   const VmmStartup& startup_;
   Outbox outbox_;
   ByteRingReader input_;
