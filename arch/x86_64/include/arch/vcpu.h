@@ -64,6 +64,7 @@ class Vcpu {
   void RaiseException(unsigned vector, uint32_t error, bool has_error);
   void Advance(unsigned length);
   bool Msr(bool write);
+  bool IsEndOfInterrupt() const;
   RunOutcome SlowExit(Cpu& cpu, abi::VcpuState& state);
   RunOutcome Leave(abi::VcpuState& state, abi::ExitReason reason, uint64_t detail, uint64_t info,
                    unsigned length, bool system);
