@@ -47,6 +47,7 @@ class Machine {
 
   // One exit each (exits.cc).
   void HandleExit();
+  [[noreturn]] void EndOnExit();
   void HandleIo();
   void HandleMmio();
   void HandleCpuid();

@@ -212,6 +212,4 @@ RunOutcome Vcpu::Run(Cpu& cpu, abi::VcpuState& state) {
   return SlowExit(cpu, state);
 }
 
-extern "C" bool SvmFastExit(Vcpu* vcpu) { return vcpu->FastExit(); }
-
 }  // namespace bulkhead::arch
