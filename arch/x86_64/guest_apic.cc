@@ -65,6 +65,13 @@ int GuestApic::Highest() const {
   return (vector & 0xf0) > (ProcessorPriority() & 0xf0) ? vector : -1;
 }
 
+int GuestApic::HighestHeldBack() const {
+  const int vector = HighestBit(requested_);
+  if (vector < 0 || !enabled()) return -1;
+  const int serving = HighestBit(in_service_);
+  return serving < 0 || (vector & 0xf0) > (serving & 0xf0) ? vector : -1;
+}
+
 void GuestApic::Accept(int vector) {
   const uint64_t bit = uint64_t{1} << (vector & 63);
   requested_[vector >> 6] &= ~bit;

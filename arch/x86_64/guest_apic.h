@@ -31,6 +31,8 @@ class GuestApic {
   bool Request(uint8_t vector);
   // The vector to deliver now, taking priorities into account; -1: none.
   int Highest() const;
+  // The vector to deliver if the task priority were zero; -1: none.
+  int HighestHeldBack() const;
   // The processor took the vector that Highest returned.
   void Accept(int vector);
 
