@@ -32,6 +32,10 @@ void SaveVectorState(void* area) {
   asm volatile("xsave64 (%0)" : : "r"(area), "a"(~0), "d"(~0) : "memory");
 }
 void RestoreVectorState(void* area) {
+  // AMD processors restore where the last x87 instruction was only when an exception is pending
+  // (AMD APM 2, 11.5.10): loading something overwrites what the guest before left there.
+  static constexpr uint32_t kZero = 0;
+  asm volatile("fnclex; emms; fildl %0" : : "m"(kZero));
   asm volatile("xrstor64 (%0)" : : "r"(area), "a"(~0), "d"(~0) : "memory");
 }
 
@@ -69,7 +73,8 @@ void Vcpu::Initialize(uint32_t id, HostPhysical vmcb, HostPhysical vector_state,
                  kInterceptIo | kInterceptMsr | kInterceptTaskSwitch | kInterceptShutdown;
   v.intercept2 = kInterceptVmrun | kInterceptVmmcall | kInterceptVmload | kInterceptVmsave |
                  kInterceptStgi | kInterceptClgi | kInterceptSkinit | kInterceptWbinvd |
-                 kInterceptMonitor | kInterceptMwait | kInterceptMwaitArmed | kInterceptXsetbv;
+                 kInterceptMonitor | kInterceptMwait | kInterceptMwaitArmed | kInterceptXsetbv |
+                 kInterceptRdpru;
   v.io_map = Raw(svm::IoMap());
   v.msr_map = Raw(svm::MsrMap());
   v.virtual_interrupt = kVirtualMasking;
@@ -89,7 +94,7 @@ void Vcpu::Load(Cpu& cpu) {
     if (cpu.loaded_vcpu != nullptr) cpu.loaded_vcpu->Unload(cpu);
     const VectorAccess access;
     // All components, also those this guest has not turned on: nothing of another guest stays.
-    WriteXcr0(svm::SupportedXcr0());
+    WriteXcr0(svm::SwitchedXcr0());
     RestoreVectorState(vector_state_);
     WriteXcr0(xcr0_);
     WriteDr0(debug_address_[0]);
@@ -120,7 +125,7 @@ void Vcpu::Unload(Cpu& cpu) {
   const VectorAccess access;
   // Read, not remembered: QEMU does not intercept XSETBV though it is told to.
   xcr0_ = ReadXcr0();
-  WriteXcr0(svm::SupportedXcr0());
+  WriteXcr0(svm::SwitchedXcr0());
   SaveVectorState(vector_state_);
   debug_address_[0] = ReadDr0();
   debug_address_[1] = ReadDr1();
