@@ -88,5 +88,16 @@ TEST(TestGuest, NeighbourOfOneThatSpins) {
   EXPECT_EQ(pods[1].console.find("not ok"), std::string::npos) << pods[1].console;
 }
 
+// A register that CPUID does not offer, but the processor gives: it must not carry anything over.
+TEST(TestGuest, NeighbourLeavesNoMarks) {
+  NodeRun node({{"a-marks", "mark-registers"}, {"b-finds", "find-marks"}});
+  ASSERT_TRUE(node.RunUntilEnded(1, kDeadline));
+  node.machine().Kill();
+  auto pods = node.Pods();
+  EXPECT_NE(pods[0].console.find("# marked"), std::string::npos) << pods[0].console;
+  EXPECT_EQ(pods[1].end, PodEnd::kPoweredOff) << pods[1].console;
+  EXPECT_NE(pods[1].console.find("found 0x0"), std::string::npos) << pods[1].console;
+}
+
 }  // namespace
 }  // namespace bulkhead
