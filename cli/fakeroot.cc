@@ -62,7 +62,10 @@ absl::StatusOr<FakeRoot> FakeRoot::Start() {
     line.append(chunk, static_cast<size_t>(n));
   }
   return FakeRoot(*std::move(daemon), {"FAKEROOTKEY=" + line.substr(0, line.find(':')),
-                                       "LD_PRELOAD=" + library, "FAKED_MODE=unknown-is-root"});
+                                       "LD_PRELOAD=" + library, "FAKED_MODE=unknown-is-root",
+                                       // In a user namespace the real chown(2) may fail in a way
+                                       // that fakeroot does not expect.
+                                       "FAKEROOTDONTTRYCHOWN=1"});
 }
 
 FakeRoot::~FakeRoot() {

@@ -28,6 +28,14 @@ std::string FatalMessage(const std::string& errors) {
   return Printable(out);
 }
 
+// Go wraps errors from the outside in, "doing this: doing that: cause"; the end says most.
+std::string Innermost(const std::string& message) {
+  constexpr size_t kEnough = 160;
+  if (message.size() <= kEnough) return message;
+  const size_t at = message.find(": ", message.size() - kEnough);
+  return at == std::string::npos ? message : message.substr(at + 2);
+}
+
 bool Mentions(const std::string& text, std::initializer_list<const char*> words) {
   std::string lower = text;
   std::transform(lower.begin(), lower.end(), lower.begin(),
@@ -46,7 +54,7 @@ bool HasPolicy() {
 
 absl::Status SkopeoFailure(const std::string& errors, const ImageReference& reference,
                            const std::string& arch) {
-  const std::string detail = FatalMessage(errors);
+  const std::string detail = Innermost(FatalMessage(errors));
   const std::string image = "image " + Printable(reference.text);
   const bool registry = reference.transport == Transport::kRegistry;
   if (Mentions(detail, {"no space left"})) {
@@ -59,8 +67,10 @@ absl::Status SkopeoFailure(const std::string& errors, const ImageReference& refe
   if (Mentions(detail,
                {"digest did not match", "digest mismatch", "does not match", "unexpected eof",
                 "invalid header", "invalid checksum", "corrupt", "invalid tar"})) {
-    return Failure(image, " is corrupt: digest mismatch or truncated data (", detail,
-                   "); fetch or build it again");
+    return Failure(image,
+                   Mentions(detail, {"digest"}) ? " is corrupt: digest mismatch ("
+                                                : " is corrupt or truncated (",
+                   detail, "); fetch or build it again");
   }
   if (registry &&
       Mentions(detail, {"manifest unknown", "name unknown", "not found", "404",
@@ -97,6 +107,8 @@ absl::Status FetchImage(const ImageReference& reference, const std::string& arch
   Command command;
   command.arguments = {"skopeo", "--override-os", "linux",  "--override-arch",
                        arch,     "--tmpdir",      directory};
+  // Some transports look only at this for their large files, and then at /var/tmp.
+  command.environment = {"TMPDIR=" + directory};
   if (!HasPolicy()) command.arguments.emplace_back("--insecure-policy");
   command.arguments.insert(command.arguments.end(),
                            {"copy", "--quiet", "--dest-oci-accept-uncompressed-layers",

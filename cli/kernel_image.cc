@@ -74,6 +74,9 @@ absl::StatusOr<std::string> Decompress(std::span<const std::byte> payload,
       archive_read_next_header(reader.get(), &entry) != ARCHIVE_OK) {
     return NotAKernel(name, "its payload is compressed in an unknown way");
   }
+  if (archive_filter_code(reader.get(), 0) == ARCHIVE_FILTER_NONE) {
+    return NotAKernel(name, "its payload is not compressed in a known way");
+  }
   const auto expected = Load<uint32_t>(payload, payload.size() - 4);
   std::string out;
   for (;;) {

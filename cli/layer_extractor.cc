@@ -76,7 +76,9 @@ bool IsDirectory(int parent, const char* name) {
 absl::StatusOr<LayerExtractor> LayerExtractor::Create(const std::string& root) {
   UniqueFd fd(open(root.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd.valid()) return ErrnoFailure(absl::StrCat("cannot open ", root), errno);
-  return LayerExtractor(std::move(fd));
+  LayerExtractor extractor(std::move(fd));
+  extractor.directory_times_[""] = timespec{};
+  return extractor;
 }
 
 absl::Status LayerExtractor::Apply(const std::string& path) {
@@ -112,7 +114,10 @@ absl::Status LayerExtractor::ApplyEntry(archive* reader, archive_entry* entry) {
   }
   BULKHEAD_ASSIGN_OR_RETURN(const UniqueFd parent, OpenDirectory(path, path.size() - 1, true));
   BULKHEAD_RETURN_IF_FAILED(Make(parent.get(), path, reader, entry));
-  in_layer_.insert(Join(path, path.size()));
+  // The directories on the way are this layer's, too, whether it lists them or not.
+  for (size_t count = path.size(); count > 0; --count) {
+    if (!in_layer_.insert(Join(path, count)).second) break;
+  }
   if (archive_entry_hardlink(entry) != nullptr) return absl::OkStatus();  // it has its file's
   if (archive_entry_filetype(entry) == AE_IFSOCK) return absl::OkStatus();
   return SetMetadata(parent.get(), path, entry);
@@ -129,7 +134,8 @@ absl::StatusOr<UniqueFd> LayerExtractor::OpenDirectory(const Path& path, size_t 
       if (errno != ENOENT) RemoveTreeAt(at.get(), name);
       if (mkdirat(at.get(), name, 0755) != 0) return EntryFailure(path, errno);
       (void)fchmodat(at.get(), name, 0755, 0);  // whatever our umask is
-      in_layer_.insert(Join(path, i + 1));
+      // A directory that no layer lists has no time of its own, and must not get today's.
+      directory_times_[Join(path, i + 1)] = timespec{};
       next = UniqueFd(openat(at.get(), name, kFlags));
     }
     at = std::move(next);

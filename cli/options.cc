@@ -148,6 +148,8 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
   command->set_help_flag("-h,--help", "Show this help");
   // Options after IMAGE belong to the container's command.
   command->prefix_command();
+  // Given twice, the last one counts, as with podman.
+  command->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   command->add_option("-m,--memory", memory, "Memory of the pod, like 512m or 2g (default 512m)")
       ->type_name("SIZE");
   command->add_option("--cpus", cpus, "Number of CPUs; 1 so far")->type_name("N");

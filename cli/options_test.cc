@@ -61,6 +61,13 @@ TEST(Options, AllOfThem) {
   EXPECT_TRUE(run.verbose && run.trace && run.gdb);
 }
 
+TEST(Options, TheLastOneCounts) {
+  const RunOptions run =
+      Parse({"-m", "1g", "--memory", "2g", "-q", "-q", "-e", "A", "-e", "B", "i"});
+  EXPECT_EQ(run.memory, uint64_t{2} << 30);
+  EXPECT_EQ(run.env, (Words{"A", "B"}));
+}
+
 TEST(Options, EmptyEntrypointIsNotAbsent) {
   EXPECT_EQ(Parse({"--entrypoint", "", "i"}).entrypoint, "");
   EXPECT_EQ(Parse({"--entrypoint=", "i"}).entrypoint, "");

@@ -3,6 +3,8 @@
 
 #include "control/supervisor.h"
 
+#include <algorithm>
+
 #include "base/align.h"
 #include "control/log.h"
 #include "control/ports.h"
@@ -228,6 +230,16 @@ void Supervisor::Serve() {
   }
 }
 
+bool Supervisor::HasOption(std::string_view option) const {
+  std::string_view rest = info_.command_line;
+  while (!rest.empty()) {
+    const size_t end = std::min(rest.find(' '), rest.size());
+    if (rest.substr(0, end) == option) return true;
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return false;
+}
+
 void Supervisor::Drain() {
   const uint64_t deadline = Now() + kDrainSeconds * info_.counter_hz;
   while (!channel_.Flush() && Now() < deadline) (void)call::EventWait(event_, deadline);
@@ -236,6 +248,9 @@ void Supervisor::Drain() {
 void Supervisor::PowerOff() {
   channel_.Send(NodeFrameType::kNodeEnded, 0, std::span<const std::byte>());
   Drain();
+  if (HasOption("trace")) {
+    (void)call::SystemControl(static_cast<uint64_t>(abi::SystemOperation::kDumpTrace), 0, 0, 0);
+  }
   Log("bulkhead: node ends");
   PowerOffMachine(have_tables_ ? &tables_ : nullptr);
 }

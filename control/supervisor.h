@@ -53,6 +53,8 @@ class Supervisor final : private NodeChannel::Handler, private NodeLink {
   void StartPod(std::string_view name);
   void Serve();
   bool AllEnded() const;
+  // Whether a word stands on the hypervisor's command line.
+  bool HasOption(std::string_view option) const;
   void LogMemory(const Pod& ended);
   void Report(std::string_view error);
   // Sends what is queued, and waits until the other side has taken it, for a bounded time.

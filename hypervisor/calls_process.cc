@@ -130,7 +130,10 @@ CallResult Calls::ThreadCreate(Thread& caller, Process& process, uint64_t entry,
   Thread& thread = **made;
   const CallResult result = Install(caller, thread);
   if (result.status != Status::kOk) {
-    thread.state = Thread::State::kDead;
+    // Nobody can start it: it does not stay with the process, where it would count.
+    process.threads = thread.next_in_process;
+    --process.thread_count;
+    Release(node_, thread);
     return result;
   }
   thread.context.Start(entry, stack, argument);

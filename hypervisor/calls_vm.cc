@@ -86,10 +86,7 @@ CallResult Calls::VcpuRun(Thread& caller, Vcpu& vcpu) {
 
 CallResult Calls::VcpuInterrupt(Thread&, Vcpu& vcpu, uint64_t vector) {
   if (vector < 16 || vector > 255) return Status::kInvalidArgument;
-  if (vcpu.arch.Interrupt(static_cast<uint8_t>(vector)) && vcpu.runner != nullptr &&
-      vcpu.runner->state == Thread::State::kWaiting) {
-    Wake(node_, *vcpu.runner);
-  }
+  InterruptVcpu(node_, vcpu, static_cast<uint8_t>(vector));
   return uint64_t{0};
 }
 

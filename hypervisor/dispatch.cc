@@ -33,6 +33,19 @@ Thread* ChooseThread(Node& node, uint64_t now) {
   return thread;
 }
 
+namespace {
+
+void DeliverInterprocessor(Node& node, Vcpu& sender) {
+  const auto sent = sender.arch.LastSent();
+  for (Vcpu* vcpu : sender.vm.vcpus) {
+    if (vcpu != nullptr && vcpu != &sender && vcpu->arch.Receives(sent)) {
+      InterruptVcpu(node, *vcpu, sent.vector);
+    }
+  }
+}
+
+}  // namespace
+
 void RunGuest(Node& node, Thread& thread) {
   Vcpu& vcpu = *thread.vcpu;
   switch (vcpu.arch.Run(node.cpu.arch, *vcpu.state)) {
@@ -45,6 +58,9 @@ void RunGuest(Node& node, Thread& thread) {
       thread.context.SetStatus(Status::kOk);
       break;
     case arch::RunOutcome::kInterrupted:
+      break;
+    case arch::RunOutcome::kInterprocessor:
+      DeliverInterprocessor(node, vcpu);
       break;
     case arch::RunOutcome::kHalted:
       if (vcpu.arch.HasPendingInterrupt()) break;  // it came with the halt

@@ -87,6 +87,9 @@ void Wake(Node& node, Thread& thread);
 // Makes the running thread wait in `queue` (null: in none) for `object`, until `deadline`.
 void Block(Node& node, Thread& thread, ThreadQueue* queue, Object* object, uint64_t deadline);
 
+// Makes an interrupt pending in a virtual processor, and wakes it if it is halted.
+void InterruptVcpu(Node& node, Vcpu& vcpu, uint8_t vector);
+
 // Threads whose wait has timed out become ready.
 void HandleDueTimeouts(Node& node, uint64_t now);
 

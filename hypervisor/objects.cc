@@ -106,6 +106,13 @@ void Wake(Node& node, Thread& thread) {
   node.cpu.scheduler.MakeReady(thread);
 }
 
+void InterruptVcpu(Node& node, Vcpu& vcpu, uint8_t vector) {
+  if (vcpu.arch.Interrupt(vector) && vcpu.runner != nullptr &&
+      vcpu.runner->state == Thread::State::kWaiting) {
+    Wake(node, *vcpu.runner);
+  }
+}
+
 void HandleDueTimeouts(Node& node, uint64_t now) {
   while (Thread* thread = node.cpu.timeouts.TakeDue(now)) {
     // A halted guest looks at its timer itself.

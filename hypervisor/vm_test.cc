@@ -122,6 +122,31 @@ TEST_F(VmTest, HaltedUntilAnInterrupt) {
   EXPECT_EQ(node_.Call(other, Call::kVcpuInterrupt, {vcpu_, 256}).status, Status::kInvalidArgument);
 }
 
+TEST_F(VmTest, InterprocessorInterruptWakesWhomItNames) {
+  const auto second = CallVmm(Call::kVcpuCreate, {vm_, 5, state_});
+  ASSERT_TRUE(second.ok());
+  Thread& sender = node_.MakeThread(vmm_.handle);
+  int sent = 0;
+  std::vector<int> taken;
+  node_.machine().guest = [&](arch::Vcpu& guest, abi::VcpuState&) {
+    if (guest.id() == 3) {
+      if (const int vector = guest.TakeInterrupt(); vector >= 0) taken.push_back(vector);
+      return RunOutcome::kHalted;
+    }
+    // First to somebody who is not there, then to the first vCPU.
+    guest.SetSent({.request = sent == 0 ? uint64_t{1} << 7 : uint64_t{1} << 3, .vector = 0x66});
+    return ++sent <= 2 ? RunOutcome::kInterprocessor : RunOutcome::kHalted;
+  };
+  EXPECT_TRUE(CallVmm(Call::kVcpuRun, {vcpu_}).pending);
+  EXPECT_TRUE(Turn());
+  EXPECT_EQ(thread_.state, Thread::State::kWaiting);
+  EXPECT_TRUE(node_.Call(sender, Call::kVcpuRun, {second.value[0]}).pending);
+  EXPECT_TRUE(Turn());
+  EXPECT_EQ(thread_.state, Thread::State::kWaiting) << "that one was for somebody else";
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(Turn());
+  EXPECT_EQ(taken, std::vector<int>{0x66});
+}
+
 TEST_F(VmTest, InterruptBeforeTheHaltIsNotLost) {
   int entries = 0;
   node_.machine().guest = [&](arch::Vcpu& guest, abi::VcpuState&) {

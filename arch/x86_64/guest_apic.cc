@@ -28,6 +28,12 @@ enum Register : uint32_t {  // MSR numbers (Intel SDM 3A, table 11-6)
   kSelfInterrupt = 0x83f,
 };
 
+// Fields of the interrupt command register (Intel SDM 3A, 11.6.1).
+enum Delivery : uint64_t { kFixed = 0 };
+enum Shorthand : uint64_t { kNoShorthand = 0, kSelf = 1, kAll = 2, kOthers = 3 };
+constexpr uint64_t DeliveryOf(uint64_t icr) { return icr >> 8 & 7; }
+constexpr uint64_t ShorthandOf(uint64_t icr) { return icr >> 18 & 3; }
+
 constexpr uint32_t kVersionValue = 0x14 | 5 << 16;  // integrated, six local vectors
 constexpr uint64_t kNever = ~uint64_t{0};
 constexpr uint32_t kMasked = 1 << 16;
@@ -157,21 +163,36 @@ GuestApic::Access GuestApic::Read(uint32_t msr, uint64_t now, uint64_t* value) c
   return Access::kDone;
 }
 
+// By its destination field (Intel SDM 3A, 11.12.9 and 11.12.10).
+bool GuestApic::Addressed(uint64_t icr) const {
+  const auto destination = static_cast<uint32_t>(icr >> 32);
+  if (destination == ~uint32_t{0}) return true;
+  const bool logical = (icr >> 11 & 1) != 0;
+  if (!logical) return destination == id_;
+  return destination >> 16 == id_ >> 4 && (destination >> (id_ & 15) & 1) != 0;
+}
+
+bool GuestApic::Receives(uint64_t icr) const {
+  if (DeliveryOf(icr) != kFixed) return false;
+  switch (ShorthandOf(icr)) {
+    case kNoShorthand:
+      return Addressed(icr);
+    case kSelf:
+      return false;
+    default:
+      return true;
+  }
+}
+
 GuestApic::Access GuestApic::WriteIcr(uint64_t value) {
   icr_ = value;
-  enum : uint64_t { kFixed = 0, kSelf = 1, kAll = 2, kOthers = 3 };
-  const uint64_t shorthand = value >> 18 & 3;
-  const bool fixed = (value >> 8 & 7) == kFixed;
-  const bool logical = (value >> 11 & 1) != 0;
-  const auto destination = static_cast<uint32_t>(value >> 32);
-  const bool everybody = destination == ~uint32_t{0};
-  const bool addressed =
-      logical ? destination >> 16 == id_ >> 4 && (destination >> (id_ & 15) & 1) != 0
-              : destination == id_;
+  const uint64_t shorthand = ShorthandOf(value);
   const bool to_self = shorthand == kSelf || shorthand == kAll ||
-                       (shorthand == 0 && (everybody || addressed));
-  if (fixed && to_self) Request(static_cast<uint8_t>(value));
-  const bool only_self = shorthand == kSelf || (shorthand == 0 && !logical && destination == id_);
+                       (shorthand == kNoShorthand && Addressed(value));
+  if (DeliveryOf(value) == kFixed && to_self) Request(static_cast<uint8_t>(value));
+  const bool logical = (value >> 11 & 1) != 0;
+  const bool only_self =
+      shorthand == kSelf || (shorthand == kNoShorthand && !logical && value >> 32 == id_);
   return only_self ? Access::kDone : Access::kInterprocessor;
 }
 

@@ -87,12 +87,16 @@ class GuestApic {
   void Expire(uint64_t now);
 
   uint64_t icr() const { return icr_; }
+  // Whether an interrupt that another local controller sends with this ICR value is for this one.
+  // Only fixed delivery: starting processors (INIT, start-up) does not exist yet.
+  bool Receives(uint64_t icr) const;
   uint32_t id() const { return id_; }
   void set_tsc_offset(uint64_t offset) { tsc_offset_ = offset; }
 
  private:
   bool deadline_mode() const { return (timer_ >> 17 & 3) == 2; }
   bool enabled() const { return (spurious_ & 0x100) != 0; }
+  bool Addressed(uint64_t icr) const;
   int HighestDeliverable() const;
   uint8_t ProcessorPriority() const;
   uint64_t TimerDivisor() const;

@@ -326,5 +326,19 @@ TEST_F(GuestApicTest, TimerVectorBelow16IsNotDelivered) {
   EXPECT_EQ(apic_.deadline(), kNever);
 }
 
+TEST_F(GuestApicTest, ReceivesWhatOthersAddressToIt) {
+  // This one has id 5: cluster 0, bit 5.
+  EXPECT_TRUE(apic_.Receives(uint64_t{5} << 32 | 0x70));
+  EXPECT_FALSE(apic_.Receives(uint64_t{6} << 32 | 0x70));
+  EXPECT_TRUE(apic_.Receives(uint64_t{0xffffffff} << 32 | 0x70));
+  EXPECT_TRUE(apic_.Receives(uint64_t{0x20} << 32 | 1 << 11 | 0x70));
+  EXPECT_FALSE(apic_.Receives(uint64_t{0x10} << 32 | 1 << 11 | 0x70));
+  EXPECT_FALSE(apic_.Receives(uint64_t{0x1'0020} << 32 | 1 << 11 | 0x70));
+  EXPECT_FALSE(apic_.Receives(1 << 18 | 0x70)) << "the sender's own";
+  EXPECT_TRUE(apic_.Receives(2 << 18 | 0x70));
+  EXPECT_TRUE(apic_.Receives(3 << 18 | 0x70));
+  EXPECT_FALSE(apic_.Receives(uint64_t{5} << 32 | 4 << 8)) << "NMI";
+}
+
 }  // namespace
 }  // namespace bulkhead::arch

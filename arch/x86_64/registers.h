@@ -109,6 +109,11 @@ inline CpuidResult Cpuid(uint32_t leaf, uint32_t subleaf = 0) {
   return r;
 }
 
+inline uint64_t ReadXcr0() {
+  uint32_t low, high;
+  asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return uint64_t{high} << 32 | low;
+}
 inline void WriteXcr0(uint64_t value) {
   asm volatile("xsetbv"
                :

@@ -14,7 +14,8 @@ namespace {
 // A map whose descriptors are longer than the structure, as firmware's are.
 class Map {
  public:
-  explicit Map(std::vector<MemoryDescriptor> descriptors, uint64_t stride = 48) : stride_(stride) {
+  explicit Map(const std::vector<MemoryDescriptor>& descriptors, uint64_t stride = 48)
+      : stride_(stride) {
     for (const MemoryDescriptor& descriptor : descriptors) {
       std::vector<std::byte> bytes(stride, std::byte{0xee});
       std::memcpy(bytes.data(), &descriptor, sizeof(descriptor));

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 
 namespace bulkhead {
 
@@ -51,7 +52,7 @@ MaybeFailure ReplaceFileInRoot(const std::string& root, const char* directory, c
   open_how how = {};
   how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
   how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-  long dir_fd = syscall(SYS_openat2, root_fd, directory, &how, sizeof(how));
+  int64_t dir_fd = syscall(SYS_openat2, root_fd, directory, &how, sizeof(how));
   if (dir_fd < 0 && errno == ENOENT) {
     // A dangling link stays one: mkdirat does not follow it, and the second try fails, too.
     (void)mkdirat(root_fd, directory, 0755);
@@ -59,9 +60,7 @@ MaybeFailure ReplaceFileInRoot(const std::string& root, const char* directory, c
   }
   MaybeFailure failure;
   int fd = -1;
-  if (dir_fd < 0) {
-    failure = ErrnoFailure(what);
-  } else if (unlinkat(static_cast<int>(dir_fd), name, 0) != 0 && errno != ENOENT) {
+  if (dir_fd < 0 || (unlinkat(static_cast<int>(dir_fd), name, 0) != 0 && errno != ENOENT)) {
     failure = ErrnoFailure(what);
   } else {
     fd = openat(static_cast<int>(dir_fd), name,

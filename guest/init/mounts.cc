@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <string>
 
 #include "guest/init/setup.h"
@@ -16,11 +17,11 @@ namespace {
 struct FileSystem {
   const char* type;
   const char* path;
-  unsigned long flags;
+  uint64_t flags;
   const char* options;
 };
 
-constexpr unsigned long kNoPrograms = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+constexpr uint64_t kNoPrograms = MS_NOSUID | MS_NODEV | MS_NOEXEC;
 
 constexpr FileSystem kFileSystems[] = {
     {"proc", "/proc", kNoPrograms, nullptr},

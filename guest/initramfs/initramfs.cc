@@ -10,6 +10,7 @@
 #include <set>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "guest/initramfs/elf_file.h"
 #include "guest/initramfs/modules.h"
 #include "guest/initramfs/read_file.h"
@@ -51,7 +52,8 @@ absl::Status AddProgram(const std::string& path, std::string_view place, CpioWri
         const std::string candidate = std::string(dir) + "/" + name;
         if (found.empty() && fs::is_regular_file(candidate, error)) found = candidate;
       }
-      if (found.empty()) return absl::NotFoundError(from + " needs the library " + name);
+      if (found.empty())
+        return absl::NotFoundError(absl::StrCat(from, " needs the library ", name));
       todo.emplace_back(found, std::string(kLibraryDirs[0]).substr(1) + "/" + name);
     }
   }

@@ -130,6 +130,7 @@ std::string_view WithoutSignature(std::string_view file) {
 
 absl::StatusOr<std::vector<std::string>> ResolveModules(const std::string& modules_dir,
                                                         const std::vector<std::string>& modules) {
+  if (modules.empty()) return std::vector<std::string>();  // everything is built in
   Resolver resolver;
   if (absl::Status status = resolver.Index(modules_dir); !status.ok()) return status;
   for (const std::string& module : modules) {

@@ -114,6 +114,7 @@ void CheckAvx() {
       "xsetbv" ::
           : "rax", "rcx", "rdx");
   Check((GetCpuid(1).ecx >> 27 & 1) == 1, "OSXSAVE follows CR4");
+  CheckEqual(GetCpuid(0xd).ebx, 832, "CPUID 0xd follows XCR0");
   FillVectors();
 #define LOAD(n) asm volatile("vmovdqa %0, %%ymm" #n : : "m"(vectors_before[n]));
   EACH_VECTOR(LOAD)

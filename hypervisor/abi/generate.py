@@ -83,6 +83,23 @@ def dispatch(calls):
     return out
 
 
+def arguments(calls):
+    """What the declared argument checks are, for the test that tries them all."""
+    out = HEADER
+    for call in calls:
+        out += f"{{Call::k{camel(call['name'])}, {{"
+        for arg in call["args"]:
+            out += f"{{Type::k{arg['type'].capitalize()}, "
+            if arg["type"] == "handle":
+                rights = "0" if arg["rights"] == "none" else f"abi::{arg['rights']}"
+                out += f"ObjectKind::k{arg['object']}, {rights}"
+            else:
+                out += "{}, 0"
+            out += "}, "
+        out += "}},\n"
+    return out
+
+
 def page(calls):
     out = """# The hypervisor's calls
 
@@ -118,7 +135,13 @@ def main():
     with open(source, "rb") as file:
         calls = tomllib.load(file)["call"]
     check(calls)
-    maker = {"numbers": numbers, "stubs": stubs, "dispatch": dispatch, "page": page}[what]
+    maker = {
+        "arguments": arguments,
+        "dispatch": dispatch,
+        "numbers": numbers,
+        "page": page,
+        "stubs": stubs,
+    }[what]
     with open(destination, "w", encoding="utf-8") as file:
         file.write(maker(calls))
 

@@ -13,6 +13,7 @@
 namespace bulkhead {
 namespace {
 
+// Names of bits, which this file is full of. NOLINTNEXTLINE(google-build-using-namespace)
 using namespace cpuid;
 
 constexpr uint32_t kMaxBasicLeaf = 0x16;

@@ -22,8 +22,8 @@ namespace {
 
 constexpr uint32_t kPageFaultVector = 14;
 constexpr uint32_t kGeneralProtectionVector = 13;
-constexpr uint16_t kLongSegment = 1 << 9;     // SegmentRegister::attributes: L
-constexpr uint16_t kDefaultSegment = 1 << 10; // D
+constexpr uint16_t kLongSegment = 1 << 9;                // SegmentRegister::attributes: L
+constexpr uint16_t kDefaultSegment = 1 << 10;            // D
 constexpr uint64_t kKvmNoSuchCall = ~uint64_t{0} - 999;  // -KVM_ENOSYS
 constexpr uint32_t kUartLineStatus = 5;
 constexpr uint32_t kUartEmpty = 0x60;  // transmitter and its holding register
@@ -207,12 +207,14 @@ void Machine::HandleMmio() {
   CpuState cpu = ToCpuState(*state_);
   const MmioBus bus = {
       .context = &*devices_,
-      .read = [](void* context, GuestPhysical address, uint8_t width, uint64_t* value) {
-        return static_cast<Devices*>(context)->Read(address, width, value);
-      },
-      .write = [](void* context, GuestPhysical address, uint8_t width, uint64_t value) {
-        return static_cast<Devices*>(context)->Write(address, width, value);
-      },
+      .read =
+          [](void* context, GuestPhysical address, uint8_t width, uint64_t* value) {
+            return static_cast<Devices*>(context)->Read(address, width, value);
+          },
+      .write =
+          [](void* context, GuestPhysical address, uint8_t width, uint64_t value) {
+            return static_cast<Devices*>(context)->Write(address, width, value);
+          },
   };
   MmioOutcome outcome;
   bool more = false;

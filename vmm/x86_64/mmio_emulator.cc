@@ -167,8 +167,8 @@ void DescribeMmioOutcome(const MmioOutcome& outcome, uint64_t rip, TextWriter& o
       out << "access to " << Hex{outcome.address} << ", where there is neither memory nor device";
       break;
     case Kind::kNoFetch:
-      out << "access to device at " << Hex{outcome.address}
-          << " by an instruction that cannot be read";
+      // The exit was for the fetch itself.
+      out << "execution at " << Hex{outcome.address} << ", where there is no memory";
       break;
     case Kind::kUnsupported:
       out << "access to device at " << Hex{outcome.address}

@@ -34,10 +34,8 @@ void Check(bool condition) {
 }
 
 }  // namespace
-}  // namespace bulkhead
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace bulkhead;
   Input input{};
   const size_t head = size < sizeof(input) ? size : sizeof(input);
   std::memcpy(&input, data, head);
@@ -69,3 +67,5 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   return 0;
 }
+
+}  // namespace bulkhead

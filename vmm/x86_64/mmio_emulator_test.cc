@@ -97,7 +97,11 @@ TEST_F(MmioEmulatorTest, Unsupported) {
 
 TEST_F(MmioEmulatorTest, InstructionOutsideMemory) {
   cpu_.rip = 0x70000000;
-  EXPECT_EQ(Go(false).kind, Kind::kNoFetch);
+  const MmioOutcome outcome = Go(false, 0x70000000);
+  EXPECT_EQ(outcome.kind, Kind::kNoFetch);
+  Text<256> text;
+  DescribeMmioOutcome(outcome, cpu_.rip, text);
+  EXPECT_EQ(text.view(), "execution at 0x70000000, where there is no memory (rip 0x70000000)");
 }
 
 TEST_F(MmioEmulatorTest, RepeatedStoreOneElementAtATime) {

@@ -66,6 +66,8 @@ std::optional<uint64_t> GuestMsrs::Read(uint32_t index, uint64_t guest_tsc) {
       return wall_clock_;
     case msr::kKvmSystemTime:
       return system_time_;
+    default:
+      break;
   }
   if (const Fixed* fixed = FindFixed(index, amd_)) return fixed->value;
   CountUnknown(index);
@@ -90,6 +92,8 @@ bool GuestMsrs::Write(uint32_t index, uint64_t value, const GuestMemory& memory)
       }
       system_time_ = value;
       return true;
+    default:
+      break;
   }
   if (const Fixed* fixed = FindFixed(index, amd_)) {
     return (value & ~fixed->ignored) == (fixed->value & ~fixed->ignored);

@@ -8,8 +8,9 @@
 
 #include "vmm/x86_64/pvh.h"
 
+namespace bulkhead {
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace bulkhead;
   static std::vector<std::byte> low(uint64_t{24} << 20);
   const GuestMemory memory({0, low});
   const auto bytes = std::as_bytes(std::span(data, size));
@@ -25,3 +26,5 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   text << error;
   return 0;
 }
+
+}  // namespace bulkhead

@@ -105,6 +105,7 @@ bool Vcpu::Msr(bool write) {
     RaiseException(kGeneralProtection, 0, true);
     return true;
   }
+  sending_ = access == GuestApic::Access::kInterprocessor;
   if (!write) {
     vmcb_->rax = result & 0xffffffff;
     gpr_[abi::kRdx] = result >> 32;
@@ -135,7 +136,7 @@ bool Vcpu::FastExit() {
     Advance(kLengthMsr);
     if (!apic_.pending()) return true;
   } else if (code == kExitMsr) {
-    if (!Msr((v.exit_info1 & 1) != 0)) return false;
+    if (!Msr((v.exit_info1 & 1) != 0) || sending_) return false;
   } else if (code == kExitHlt) {
     const uint64_t now = Now();
     if (now >= apic_.deadline()) apic_.Expire(now);
@@ -162,6 +163,11 @@ RunOutcome Vcpu::Leave(abi::VcpuState& state, abi::ExitReason reason, uint64_t d
   return RunOutcome::kExit;
 }
 
+RunOutcome Vcpu::SendInterrupt() {
+  sending_ = false;
+  return RunOutcome::kInterprocessor;
+}
+
 RunOutcome Vcpu::SlowExit(Cpu&, abi::VcpuState& state) {
   using abi::ExitReason;
   Vmcb& v = *vmcb_;
@@ -174,6 +180,8 @@ RunOutcome Vcpu::SlowExit(Cpu&, abi::VcpuState& state) {
     v.event_injection = v.exit_interrupt;
   }
   v.exit_interrupt = 0;
+  // FastExit carried the instruction out.
+  if (sending_) return SendInterrupt();
 
   switch (code) {
     case kExitIntr:
@@ -195,7 +203,7 @@ RunOutcome Vcpu::SlowExit(Cpu&, abi::VcpuState& state) {
     case kExitMsr: {
       const bool write = (v.exit_info1 & 1) != 0;
       // Reached when an event delivery was cut short; also here, not in the VMM.
-      if (Msr(write)) return RunOutcome::kInterrupted;
+      if (Msr(write)) return sending_ ? SendInterrupt() : RunOutcome::kInterrupted;
       return Leave(state, write ? ExitReason::kMsrWrite : ExitReason::kMsrRead,
                    gpr_[abi::kRcx] & 0xffffffff,
                    write ? gpr_[abi::kRdx] << 32 | (v.rax & 0xffffffff) : 0, kLengthMsr, false);

@@ -30,6 +30,7 @@ HostPhysical g_msr_map;
 uint32_t g_asids;
 bool g_next_rip;
 uint64_t g_xcr0;
+uint64_t g_switched_xcr0;
 
 // Guests reach these without an exit: the control block holds them, so each guest has its own.
 // TSC_AUX is not there; Vcpu::Load switches it.
@@ -59,6 +60,7 @@ const char* FindProblem() {
   }
   if ((Cpuid(0x8000000a).edx & 1) == 0) return "this processor has no nested paging";
   if ((Cpuid(1).ecx & (1 << 26)) == 0) return "this processor has no XSAVE";
+  // ECX: for all components the processor has, not only those enabled now (AMD APM 3, E.3.8).
   if (Cpuid(0xd).ecx > kPageSize) return "the processor's vector state does not fit a page";
   return nullptr;
 }
@@ -70,6 +72,7 @@ HostPhysical MsrMap() { return g_msr_map; }
 uint32_t AsidCount() { return g_asids; }
 bool HasNextRip() { return g_next_rip; }
 uint64_t SupportedXcr0() { return g_xcr0; }
+uint64_t SwitchedXcr0() { return g_switched_xcr0; }
 
 Status Enable(Cpu& cpu, HostPhysical pages) {
   g_problem = FindProblem();
@@ -88,8 +91,9 @@ Status Enable(Cpu& cpu, HostPhysical pages) {
   g_asids = features.ebx;
   g_next_rip = (features.edx & (1 << 3)) != 0;
   const CpuidResult extended = Cpuid(0xd);
+  g_switched_xcr0 = uint64_t{extended.edx} << 32 | extended.eax;
   // x87, SSE, AVX and AVX-512; other components are not for guests yet.
-  g_xcr0 = (uint64_t{extended.edx} << 32 | extended.eax) & 0xe7;
+  g_xcr0 = g_switched_xcr0 & 0xe7;
   cpu.next_asid = 1;
   cpu.asid_generation = 1;
   return Status::kOk;

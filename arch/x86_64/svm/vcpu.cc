@@ -89,7 +89,7 @@ void Vcpu::Load(Cpu& cpu) {
     if (cpu.loaded_vcpu != nullptr) cpu.loaded_vcpu->Unload(cpu);
     const VectorAccess access;
     // All components, also those this guest has not turned on: nothing of another guest stays.
-    WriteXcr0(svm::SupportedXcr0());
+    WriteXcr0(svm::SwitchedXcr0());
     RestoreVectorState(vector_state_);
     WriteXcr0(xcr0_);
     WriteDr0(debug_address_[0]);
@@ -118,7 +118,9 @@ void Vcpu::Load(Cpu& cpu) {
 void Vcpu::Unload(Cpu& cpu) {
   if (cpu.loaded_vcpu != this) return;
   const VectorAccess access;
-  WriteXcr0(svm::SupportedXcr0());
+  // Not every processor intercepts XSETBV (QEMU's does not): the guest may have changed it itself.
+  xcr0_ = ReadXcr0();
+  WriteXcr0(svm::SwitchedXcr0());
   SaveVectorState(vector_state_);
   debug_address_[0] = ReadDr0();
   debug_address_[1] = ReadDr1();
@@ -173,7 +175,7 @@ void Vcpu::GiveState(abi::VcpuState& state, bool system) {
   state.rip = v.rip;
   state.rflags = v.rflags;
   state.cr4 = v.cr4;
-  state.xcr0 = xcr0_;
+  state.xcr0 = ReadXcr0();
   if (!system) return;
   state.cr0 = v.cr0;
   state.cr2 = v.cr2;

@@ -13,7 +13,7 @@
 
 namespace bulkhead::arch {
 
-enum class RunOutcome { kExit, kInterrupted, kHalted };
+enum class RunOutcome { kExit, kInterrupted, kHalted, kInterprocessor };
 
 // Runs Machine::guest. Interrupts are pending bits without priorities.
 class Vcpu {
@@ -28,12 +28,20 @@ class Vcpu {
   bool HasPendingInterrupt() const;
   uint64_t TimerDeadline() const { return deadline_; }
   void TimerFired(uint64_t now);
+  // The request is a mask of vCPU ids.
+  struct Sent {
+    uint64_t request;
+    uint8_t vector;
+  };
+  Sent LastSent() const { return sent_; }
+  bool Receives(const Sent& sent) const { return (sent.request >> id_ & 1) != 0; }
   void FlushGuestTlb() { ++flushes_; }
 
   uint32_t id() const { return id_; }
   uint64_t exits() const { return exits_; }
 
   // For tests.
+  void SetSent(Sent sent) { sent_ = sent; }
   void SetDeadline(uint64_t deadline) { deadline_ = deadline; }
   int TakeInterrupt();  // a pending vector, -1: none
   HostPhysical root() const { return root_; }
@@ -47,6 +55,7 @@ class Vcpu {
   uint64_t* control_ = nullptr;  // pages of its own, written at every entry
   uint64_t* registers_ = nullptr;
   HostPhysical root_ = {};
+  Sent sent_ = {};
   uint64_t exits_ = 0;
   uint64_t flushes_ = 0;
   uint32_t id_ = 0;

@@ -20,6 +20,7 @@ enum class RunOutcome {
   kExit,         // VcpuState says what the VMM has to answer
   kInterrupted,  // a host interrupt was taken: look whether something else should run
   kHalted,       // HLT; continue when an interrupt is pending
+  kInterprocessor,  // the guest sends an interrupt: see Sent, then continue
 };
 
 struct Vmcb;
@@ -43,6 +44,14 @@ class Vcpu {
   // Makes an interrupt pending; true if the vCPU should wake.
   bool Interrupt(uint8_t vector) { return apic_.Request(vector); }
   bool HasPendingInterrupt() const { return apic_.Highest() >= 0; }
+  // The interrupt that kInterprocessor is about, in the architecture's own form.
+  struct Sent {
+    uint64_t request;
+    uint8_t vector;
+  };
+  Sent LastSent() const { return {apic_.icr(), static_cast<uint8_t>(apic_.icr())}; }
+  bool Receives(const Sent& sent) const { return apic_.Receives(sent.request); }
+
   // When its timer fires, in counter ticks; ~0: never.
   uint64_t TimerDeadline() const { return apic_.deadline(); }
   void TimerFired(uint64_t now) { apic_.Expire(now); }
@@ -65,6 +74,7 @@ class Vcpu {
   void RaiseException(unsigned vector, uint32_t error, bool has_error);
   void Advance(unsigned length);
   bool Msr(bool write);
+  RunOutcome SendInterrupt();
   bool IsEndOfInterrupt() const;
   RunOutcome SlowExit(Cpu& cpu, abi::VcpuState& state);
   RunOutcome Leave(abi::VcpuState& state, abi::ExitReason reason, uint64_t detail, uint64_t info,
@@ -87,6 +97,7 @@ class Vcpu {
   uint32_t id_ = 0;
   bool flush_ = true;
   bool halted_ = false;
+  bool sending_ = false;   // an interrupt for other vCPUs is to be delivered
   bool in_guest_ = false;  // VcpuState was taken; no exit has been given to the VMM since
 };
 

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "cli/files.h"
+#include "cli/image_config.h"
+#include "cli/json.h"
+#include "cli/runtime_config.h"
+#include "cli/seccomp.h"
+#include "cli/user_lookup.h"
+
+namespace bulkhead {
+namespace {
+
+using Words = std::vector<std::string>;
+
+constexpr char kPasswd[] =
+    "root:x:0:0:root:/root:/bin/sh\n"
+    "broken line\n"
+    "www:x:33:34:web:/var/www:/bin/sh\n"
+    "1000:x:77:78::/srv:/bin/sh\n"
+    "big:x:99999999999:1::/:\n";
+constexpr char kGroup[] =
+    "root:x:0:\nwww:x:34:\nextra:x:50:www,other\nmore:x:51:other,www\nempty\n";
+
+TEST(User, NamesAndNumbers) {
+  EXPECT_EQ(LookUpUser("", kPasswd, kGroup)->uid, 0u);
+  EXPECT_EQ(LookUpUser("", kPasswd, kGroup)->home, "/root");
+  const ContainerUser www = *LookUpUser("www", kPasswd, kGroup);
+  EXPECT_EQ(www.uid, 33u);
+  EXPECT_EQ(www.gid, 34u);
+  EXPECT_EQ(www.home, "/var/www");
+  EXPECT_EQ(www.additional_gids, (std::vector<uint32_t>{50, 51}));
+  EXPECT_EQ(LookUpUser("33", kPasswd, kGroup)->gid, 34u);
+  EXPECT_EQ(LookUpUser("5", kPasswd, kGroup)->gid, 0u);
+  EXPECT_EQ(LookUpUser("5:6", "", "")->gid, 6u);
+  EXPECT_EQ(LookUpUser("www:extra", kPasswd, kGroup)->gid, 50u);
+  EXPECT_TRUE(LookUpUser("www:extra", kPasswd, kGroup)->additional_gids.empty());
+  EXPECT_EQ(LookUpUser("1000", kPasswd, kGroup)->uid, 77u);  // a name of digits
+}
+
+TEST(User, WhatIsNotThere) {
+  for (const char* bad : {"nobody", "www:nobody", "-1", "big", "4294967295", "99999999999"}) {
+    EXPECT_FALSE(LookUpUser(bad, kPasswd, kGroup).ok()) << bad;
+  }
+}
+
+Words Arguments(const ImageConfig& image, const RunOptions& options) {
+  return ContainerArguments(image, options).value_or(Words{"(error)"});
+}
+
+TEST(Arguments, AsPodmanPutsThemTogether) {
+  ImageConfig image;
+  image.entrypoint = {"/entry", "-x"};
+  image.command = {"cmd"};
+  RunOptions options;
+  EXPECT_EQ(Arguments(image, options), (Words{"/entry", "-x", "cmd"}));
+  options.command = {"mine", "too"};
+  EXPECT_EQ(Arguments(image, options), (Words{"/entry", "-x", "mine", "too"}));
+  options.entrypoint = "/other";
+  EXPECT_EQ(Arguments(image, options), (Words{"/other", "mine", "too"}));
+  options.command.clear();
+  EXPECT_EQ(Arguments(image, options), (Words{"/other"}));  // the image's Cmd goes with it
+  options.entrypoint = R"(["/a", "b c"])";
+  EXPECT_EQ(Arguments(image, options), (Words{"/a", "b c"}));
+  options.entrypoint = R"([1])";
+  EXPECT_FALSE(ContainerArguments(image, options).ok());
+  options.entrypoint = "";
+  EXPECT_FALSE(ContainerArguments(image, options).ok());
+  EXPECT_FALSE(ContainerArguments(ImageConfig(), RunOptions()).ok());
+}
+
+TEST(Environment, LaterOnesWin) {
+  ImageConfig image;
+  image.env = {"PATH=/image", "A=1"};
+  RunOptions options;
+  options.hostname = "h";
+  options.env = {"A=2", "B=x=y", "BULKHEAD_TEST_HERE", "BULKHEAD_TEST_NOT_HERE"};
+  setenv("BULKHEAD_TEST_HERE", "here", 1);
+  const Words env = ContainerEnvironment(image, options, "/root");
+  const auto has = [&](const char* variable) {
+    return std::count(env.begin(), env.end(), variable) == 1;
+  };
+  EXPECT_TRUE(has("PATH=/image") && has("A=2") && has("B=x=y") && has("HOSTNAME=h") &&
+              has("BULKHEAD_TEST_HERE=here") && has("HOME=/root") && has("TERM=xterm"));
+  EXPECT_EQ(env.size(), 8u);
+}
+
+TEST(ImageConfig, IgnoresWhatIsNotWellFormed) {
+  const ImageConfig image = *ParseImageConfig(
+      R"({"config": {"Entrypoint": "x", "Cmd": ["a", 3], "Env": ["A=1", "B", "=C"], "User": 7}})");
+  EXPECT_TRUE(image.entrypoint.empty());
+  EXPECT_EQ(image.command, (Words{"a"}));
+  EXPECT_EQ(image.env, (Words{"A=1"}));
+  EXPECT_EQ(image.user, "");
+  EXPECT_FALSE(ParseImageConfig("{").ok());
+  EXPECT_TRUE(ParseImageConfig("{}").ok());
+}
+
+constexpr char kProfile[] = R"({
+  "defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 38, "defaultErrno": "ENOSYS",
+  "archMap": [
+    {"architecture": "SCMP_ARCH_X86_64", "subArchitectures": ["SCMP_ARCH_X86"]},
+    {"architecture": "SCMP_ARCH_AARCH64", "subArchitectures": ["SCMP_ARCH_ARM"]}],
+  "syscalls": [
+    {"names": ["read"], "action": "SCMP_ACT_ALLOW", "args": [], "includes": {}, "excludes": {}},
+    {"names": ["arm_only"], "action": "SCMP_ACT_ALLOW", "includes": {"arches": ["arm64"]}},
+    {"names": ["x86"], "action": "SCMP_ACT_ALLOW", "includes": {"arches": ["amd64", "x32"]}},
+    {"names": ["chroot"], "action": "SCMP_ACT_ALLOW", "includes": {"caps": ["CAP_SYS_CHROOT"]}},
+    {"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "includes": {"caps": ["CAP_SYS_ADMIN"]}},
+    {"names": ["bpf"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1,
+     "excludes": {"caps": ["CAP_SYS_ADMIN"]}},
+    {"names": ["socket"], "action": "SCMP_ACT_ALLOW",
+     "args": [{"index": 0, "value": 16, "valueTwo": 0, "op": "SCMP_CMP_NE"}]}]})";
+
+TEST(Seccomp, ConditionsAreResolved) {
+  const Json out = *MakeSeccomp(kProfile, "amd64", DefaultCapabilities());
+  EXPECT_EQ(out["defaultAction"], "SCMP_ACT_ERRNO");
+  EXPECT_EQ(out["defaultErrnoRet"], 38);
+  EXPECT_EQ(out["architectures"], (Json{"SCMP_ARCH_X86_64", "SCMP_ARCH_X86"}));
+  Words names;
+  for (const Json& rule : out["syscalls"]) {
+    names.push_back(rule["names"][0].get<std::string>() + " " + rule["action"].get<std::string>());
+    EXPECT_FALSE(rule.contains("includes") || rule.contains("excludes"));
+  }
+  EXPECT_EQ(names, (Words{"read SCMP_ACT_ALLOW", "x86 SCMP_ACT_ALLOW", "chroot SCMP_ACT_ALLOW",
+                          "bpf SCMP_ACT_ERRNO", "socket SCMP_ACT_ALLOW"}));
+  EXPECT_EQ(out["syscalls"][3]["errnoRet"], 1);
+  EXPECT_EQ(out["syscalls"][4]["args"][0]["value"], 16);
+  EXPECT_FALSE(MakeSeccomp("{}", "amd64", {}).ok());
+}
+
+TEST(RuntimeConfig, OfRootAndOfSomebodyElse) {
+  ImageConfig image;
+  image.command = {"/bin/true"};
+  image.workdir = "/srv";
+  RunOptions options;
+  options.hostname = "pod";
+  for (const char* user : {"", "www"}) {
+    options.user = user;
+    const ContainerSpec spec = *MakeContainerSpec(image, options, kPasswd, kGroup);
+    const Json config = Json::parse(*MakeRuntimeConfig(spec, kProfile));
+    const bool root = spec.user.uid == 0;
+    const Json& process = config["process"];
+    EXPECT_EQ(process["args"], (Json{"/bin/true"}).get<Json>());
+    EXPECT_EQ(process["cwd"], "/srv");
+    EXPECT_EQ(process["terminal"], false);
+    EXPECT_EQ(process["user"]["uid"], root ? 0 : 33);
+    EXPECT_EQ(process["capabilities"]["bounding"].size(), 11u);
+    EXPECT_EQ(process["capabilities"]["effective"].size(), root ? 11u : 0u);
+    EXPECT_EQ(config["root"]["path"], kContainerRoot);
+    EXPECT_EQ(config["hostname"], "pod");
+    EXPECT_TRUE(config["linux"].contains("seccomp"));
+    for (const Json& space : config["linux"]["namespaces"]) EXPECT_NE(space["type"], "network");
+  }
+  options.workdir = "/other";
+  EXPECT_EQ(MakeContainerSpec(image, options, kPasswd, kGroup)->workdir, "/other");
+}
+
+TEST(RuntimeConfig, WithTheProfileOfThePackage) {
+  const std::string profile = ReadFile(kSeccompProfile, 1 << 20).value_or("");
+  ASSERT_NE(profile, "");
+  const Json out = *MakeSeccomp(profile, "amd64", DefaultCapabilities());
+  EXPECT_GT(out["syscalls"].size(), 5u);
+}
+
+TEST(RuntimeConfig, BytesThatAreNotUtf8) {
+  ImageConfig image;
+  image.command = {"/bin/\xff"};
+  RunOptions options;
+  EXPECT_FALSE(MakeRuntimeConfig(*MakeContainerSpec(image, options, "", ""), kProfile).ok());
+}
+
+}  // namespace
+}  // namespace bulkhead

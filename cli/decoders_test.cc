@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "cli/agent_decoder.h"
+#include "cli/node_decoder.h"
+
+namespace bulkhead {
+namespace {
+
+std::span<const std::byte> Bytes(const std::string& text) {
+  return std::as_bytes(std::span<const char>(text));
+}
+
+std::string TextOf(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+std::string Word(uint32_t value) { return {reinterpret_cast<const char*>(&value), sizeof(value)}; }
+
+class NodeRecorder : public NodeFrameHandler {
+ public:
+  void OnNodeHello(uint32_t version, uint32_t pods) override {
+    log += "hello " + std::to_string(version) + " " + std::to_string(pods) + ";";
+  }
+  void OnAgentOutput(uint16_t pod, std::span<const std::byte> bytes) override {
+    log += "agent " + std::to_string(pod) + " " + TextOf(bytes) + ";";
+  }
+  void OnConsole(uint16_t, std::span<const std::byte> bytes) override {
+    log += "console " + TextOf(bytes) + ";";
+  }
+  void OnLog(uint16_t, const std::string& line) override { log += "log " + line + ";"; }
+  void OnAgentCredit(uint16_t, uint32_t bytes) override {
+    log += "credit " + std::to_string(bytes) + ";";
+  }
+  void OnPodEnded(uint16_t, PodEnd end, const std::string& text) override {
+    log += "ended " + std::to_string(static_cast<uint32_t>(end)) + " " + text + ";";
+  }
+  void OnNodeEnded() override { log += "node ended;"; }
+  void OnNodeError(const std::string& text) override { log += "error " + text + ";"; }
+
+  std::string log;
+};
+
+class AgentRecorder : public AgentHandler {
+ public:
+  void OnAgentHello() override { log += "hello;"; }
+  void OnStarted() override { log += "started;"; }
+  void OnStdout(std::span<const std::byte> bytes) override { out += TextOf(bytes); }
+  void OnStderr(std::span<const std::byte> bytes) override { err += TextOf(bytes); }
+  void OnExited(uint32_t status) override { log += "exited " + std::to_string(status) + ";"; }
+  void OnFailed(uint32_t status, const std::string& text) override {
+    log += "failed " + std::to_string(status) + " " + text + ";";
+  }
+  void OnAgentLog(const std::string& line) override { log += "log " + line + ";"; }
+  void OnStdinCredit(uint32_t bytes) override { log += "credit " + std::to_string(bytes) + ";"; }
+
+  std::string log;
+  std::string out;
+  std::string err;
+};
+
+std::string Hello() { return EncodeNodeFrame(NodeFrameType::kHello, 0, Word(1) + Word(1)); }
+
+std::string AgentHello() { return EncodeAgentMessage(AgentMessage::kHello, 1); }
+
+std::string Started() {
+  return AgentHello() + EncodeAgentMessage(AgentMessage::kStarted, std::string());
+}
+
+TEST(NodeDecoder, EveryFrameInPiecesOfEverySize) {
+  const std::string stream = EncodeNodeFrame(NodeFrameType::kLog, 0, "early") + Hello() +
+                             EncodeNodeFrame(NodeFrameType::kAgentOutput, 3, "bytes") +
+                             EncodeNodeFrame(NodeFrameType::kConsole, 0, "text") +
+                             EncodeNodeFrame(NodeFrameType::kLog, 0, "") +
+                             EncodeNodeFrame(NodeFrameType::kAgentCredit, 0, Word(77)) +
+                             EncodeNodeFrame(NodeFrameType::kPodEnded, 0, Word(2) + "why") +
+                             EncodeNodeFrame(NodeFrameType::kNodeEnded, 0, "");
+  for (size_t piece = 1; piece <= stream.size(); ++piece) {
+    NodeRecorder recorder;
+    NodeFrameDecoder decoder(&recorder);
+    for (size_t at = 0; at < stream.size(); at += piece) {
+      ASSERT_TRUE(decoder.Feed(Bytes(stream.substr(at, piece)))) << decoder.error();
+    }
+    EXPECT_EQ(recorder.log,
+              "log early;hello 1 1;agent 3 bytes;console text;log ;credit 77;ended 2 why;"
+              "node ended;");
+  }
+}
+
+TEST(NodeDecoder, TheFirstBrokenFrameEndsIt) {
+  std::string flipped = EncodeNodeFrame(NodeFrameType::kLog, 0, "x");
+  flipped[8] = static_cast<char>(flipped[8] ^ 2);  // the length, no longer as the checksum has it
+  for (const std::string& bad :
+       {std::string(16, '\0'), std::string(16, 'x'), flipped, Hello(),
+        EncodeNodeFrame(NodeFrameType::kAgentInput, 0, "x"),
+        EncodeNodeFrame(static_cast<NodeFrameType>(99), 0, "x"),
+        EncodeNodeFrame(NodeFrameType::kAgentCredit, 0, "xxx"),
+        EncodeNodeFrame(NodeFrameType::kPodEnded, 0, "xxx"),
+        EncodeNodeFrame(NodeFrameType::kPodEnded, 0, Word(6)),
+        EncodeNodeFrame(NodeFrameType::kNodeEnded, 0, "x"),
+        EncodeNodeFrame(NodeFrameType::kLog, 0, std::string(kNodeFrameMaxPayload + 1, 'x'))}) {
+    NodeRecorder recorder;
+    NodeFrameDecoder decoder(&recorder);
+    ASSERT_TRUE(decoder.Feed(Bytes(Hello())));
+    EXPECT_FALSE(decoder.Feed(Bytes(bad)));
+    EXPECT_FALSE(decoder.error().empty());
+    EXPECT_FALSE(decoder.Feed(Bytes(EncodeNodeFrame(NodeFrameType::kLog, 0, "x"))));
+    EXPECT_EQ(recorder.log, "hello 1 1;");
+  }
+}
+
+TEST(NodeDecoder, NothingBeforeTheHello) {
+  NodeRecorder recorder;
+  NodeFrameDecoder decoder(&recorder);
+  EXPECT_FALSE(decoder.Feed(Bytes(EncodeNodeFrame(NodeFrameType::kAgentOutput, 0, "x"))));
+  EXPECT_EQ(recorder.log, "");
+}
+
+TEST(NodeDecoder, NodeThatCannotStart) {
+  NodeRecorder recorder;
+  NodeFrameDecoder decoder(&recorder);
+  EXPECT_TRUE(decoder.Feed(Bytes(EncodeNodeFrame(NodeFrameType::kNodeError, 0, "no vmm") +
+                                 EncodeNodeFrame(NodeFrameType::kNodeEnded, 0, ""))))
+      << decoder.error();
+  EXPECT_EQ(recorder.log, "error no vmm;node ended;");
+}
+
+TEST(AgentDecoder, EveryMessageInPiecesOfEverySize) {
+  const std::string stream = AgentHello() + EncodeAgentMessage(AgentMessage::kLog, "line") +
+                             EncodeAgentMessage(AgentMessage::kStarted, std::string()) +
+                             EncodeAgentMessage(AgentMessage::kStdout, std::string("o\0ut", 4)) +
+                             EncodeAgentMessage(AgentMessage::kStderr, "err") +
+                             EncodeAgentMessage(AgentMessage::kStdinCredit, 5) +
+                             EncodeAgentMessage(AgentMessage::kStdout, "more") +
+                             EncodeAgentMessage(AgentMessage::kExited, 137);
+  for (size_t piece = 1; piece <= stream.size(); ++piece) {
+    AgentRecorder recorder;
+    AgentDecoder decoder(&recorder);
+    for (size_t at = 0; at < stream.size(); at += piece) {
+      ASSERT_TRUE(decoder.Feed(Bytes(stream.substr(at, piece)))) << decoder.error();
+    }
+    EXPECT_EQ(recorder.log, "hello;log line;started;credit 5;exited 137;");
+    EXPECT_EQ(recorder.out, std::string("o\0utmore", 8));
+    EXPECT_EQ(recorder.err, "err");
+  }
+}
+
+TEST(AgentDecoder, TheFirstBrokenMessageEndsIt) {
+  std::string reserved = EncodeAgentMessage(AgentMessage::kLog, "x");
+  reserved[2] = 1;
+  std::string huge = EncodeAgentMessage(AgentMessage::kStdout, "x");
+  huge[7] = '\x7f';
+  for (const std::string& bad :
+       {reserved, huge, AgentHello(), EncodeAgentMessage(AgentMessage::kStarted, std::string()),
+        EncodeAgentMessage(AgentMessage::kStdout, std::string()),
+        EncodeAgentMessage(AgentMessage::kExited, 256),
+        EncodeAgentMessage(AgentMessage::kExited, "xxxxx"),
+        EncodeAgentMessage(AgentMessage::kFailed, Word(1) + "x"),
+        EncodeAgentMessage(AgentMessage::kFailed, "x"),
+        EncodeAgentMessage(AgentMessage::kFailed, Word(125) + std::string(5000, 'x')),
+        EncodeAgentMessage(AgentMessage::kStdin, "x"),
+        EncodeAgentMessage(static_cast<AgentMessage>(0), "x")}) {
+    AgentRecorder recorder;
+    AgentDecoder decoder(&recorder);
+    ASSERT_TRUE(decoder.Feed(Bytes(Started())));
+    EXPECT_FALSE(decoder.Feed(Bytes(bad)));
+    EXPECT_FALSE(decoder.Feed(Bytes(EncodeAgentMessage(AgentMessage::kLog, "x"))));
+    EXPECT_EQ(recorder.log, "hello;started;");
+  }
+}
+
+TEST(AgentDecoder, NothingAfterTheEndNothingBeforeTheStart) {
+  AgentRecorder recorder;
+  AgentDecoder decoder(&recorder);
+  ASSERT_TRUE(decoder.Feed(Bytes(Started() + EncodeAgentMessage(AgentMessage::kExited, 0u))));
+  EXPECT_FALSE(decoder.Feed(Bytes(EncodeAgentMessage(AgentMessage::kStdout, "late"))));
+  EXPECT_EQ(recorder.out, "");
+
+  AgentDecoder early(&recorder);
+  EXPECT_FALSE(early.Feed(Bytes(AgentHello() + EncodeAgentMessage(AgentMessage::kStdout, "x"))));
+  AgentDecoder other(&recorder);
+  EXPECT_FALSE(other.Feed(Bytes(EncodeAgentMessage(AgentMessage::kHello, 2))));
+}
+
+}  // namespace
+}  // namespace bulkhead

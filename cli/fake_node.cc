@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+// Stands in for QEMU in the tests of the command: speaks the node channel on the descriptors that
+// QEMU would get (cli/node_machine.h). BULKHEAD_FAKE_NODE says how it behaves.
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "boot/bundle.h"
+#include "cli/agent_decoder.h"
+#include "cli/files.h"
+#include "cli/node_decoder.h"
+#include "cli/node_machine.h"
+
+namespace bulkhead {
+namespace {
+
+std::string Word(uint32_t value) { return {reinterpret_cast<const char*>(&value), sizeof(value)}; }
+
+void Send(NodeFrameType type, const std::string& payload) {
+  const std::string frame = EncodeNodeFrame(type, 0, payload);
+  for (size_t at = 0; at < frame.size();) {
+    const ssize_t n = send(kChannelDescriptor, frame.data() + at, frame.size() - at, MSG_NOSIGNAL);
+    if (n <= 0) std::exit(9);
+    at += static_cast<size_t>(n);
+  }
+}
+
+void SendAgent(const std::string& message) {
+  for (size_t at = 0; at < message.size(); at += kNodeFrameMaxPayload) {
+    Send(NodeFrameType::kAgentOutput, message.substr(at, kNodeFrameMaxPayload));
+  }
+}
+
+void SendAgent(AgentMessage type, const std::string& payload) {
+  SendAgent(EncodeAgentMessage(type, payload));
+}
+
+[[noreturn]] void PowerOff(PodEnd end, const std::string& text) {
+  Send(NodeFrameType::kPodEnded, Word(static_cast<uint32_t>(end)) + text);
+  Send(NodeFrameType::kNodeEnded, "");
+  std::exit(0);
+}
+
+void Receive(size_t size, std::string* out) {
+  out->resize(size);
+  for (size_t at = 0; at < size;) {
+    const ssize_t n = recv(kChannelDescriptor, out->data() + at, size - at, 0);
+    if (n <= 0) std::exit(8);
+    at += static_cast<size_t>(n);
+  }
+}
+
+// The next message to the agent; grants the credit it took, as a node does. A stop ends us.
+AgentHeader NextAgentMessage(std::string* payload) {
+  static std::string stream;
+  for (;;) {
+    AgentHeader header;
+    if (stream.size() >= sizeof(header)) {
+      std::memcpy(&header, stream.data(), sizeof(header));
+      if (stream.size() >= sizeof(header) + header.length) {
+        *payload = stream.substr(sizeof(header), header.length);
+        stream.erase(0, sizeof(header) + header.length);
+        return header;
+      }
+    }
+    std::string bytes;
+    Receive(sizeof(NodeFrameHeader), &bytes);
+    NodeFrameHeader frame;
+    std::memcpy(&frame, bytes.data(), sizeof(frame));
+    if (!NodeFrameHeaderValid(frame)) std::exit(7);
+    Receive(frame.length, &bytes);
+    if (frame.type == NodeFrameType::kPodStop) PowerOff(PodEnd::kStopped, "");
+    stream += bytes;
+    Send(NodeFrameType::kAgentCredit, Word(frame.length));
+  }
+}
+
+[[noreturn]] void Exit(uint32_t status) {
+  SendAgent(AgentMessage::kExited, Word(status));
+  std::string payload;
+  while (NextAgentMessage(&payload).type != AgentMessage::kEnd) {
+  }
+  PowerOff(PodEnd::kPoweredOff, "");
+}
+
+void Log(const std::string& text) {
+  if (write(kSerialDescriptor, text.data(), text.size()) < 0) std::exit(6);
+}
+
+// The pod's command line and the configuration, out of the bundle that QEMU was given.
+void CheckBundle(int argc, char** argv) {
+  for (int i = 1; i + 1 < argc; ++i) {
+    if (std::string(argv[i]) != "-initrd") continue;
+    const absl::StatusOr<MappedFile> file = MappedFile::Open(argv[i + 1]);
+    Bundle bundle;
+    if (file.ok() && Bundle::Open(file->bytes(), bundle).ok() && bundle.Find("pods/pod/image") &&
+        bundle.Find("pods/pod/kernel") && bundle.Find("pods/pod/initramfs") &&
+        bundle.Find("pods/pod/pod") && bundle.Find("hypervisor")) {
+      return;
+    }
+  }
+  Log("bulkhead: fatal: bad bundle\n");
+  std::exit(1);
+}
+
+void Start() {
+  Send(NodeFrameType::kHello, Word(kNodeProtocolVersion) + Word(1));
+  SendAgent(AgentMessage::kHello, Word(kAgentProtocolVersion));
+  SendAgent(AgentMessage::kStarted, "");
+}
+
+int Main(int argc, char** argv) {
+  const char* variable = std::getenv("BULKHEAD_FAKE_NODE");
+  const std::string mode = variable != nullptr ? variable : "";
+  std::string payload;
+  if (const char* path = std::getenv("BULKHEAD_FAKE_NODE_PID"); path != nullptr) {
+    if (!WriteFileAtomically(path, std::to_string(getpid())).ok()) return 5;
+  }
+  CheckBundle(argc, argv);
+  if (mode == "early") {
+    std::fprintf(stderr, "cannot allocate memory\n");
+    return 3;
+  }
+  if (mode == "fatal") {
+    Log("booting\nbulkhead: fatal: this machine has no AMD-V\n");
+    return 1;
+  }
+  if (mode == "garbage") {
+    if (send(kChannelDescriptor, "this is not a frame at all", 26, 0) < 0) return 4;
+    pause();
+  }
+  Start();
+  if (mode == "output") {
+    std::string bytes;
+    for (int i = 0; i < 1 << 20; ++i) bytes += static_cast<char>(i * 7 + (i >> 8));
+    for (size_t at = 0; at < bytes.size(); at += kAgentMaxPayload) {
+      SendAgent(AgentMessage::kStdout, bytes.substr(at, kAgentMaxPayload));
+    }
+    SendAgent(AgentMessage::kStderr, "to stderr\n");
+    Exit(7);
+  }
+  if (mode == "endless") {
+    for (;;) {
+      SendAgent(AgentMessage::kStdout, std::string(4096, 'y'));
+      pollfd stop = {kChannelDescriptor, POLLIN, 0};
+      if (poll(&stop, 1, 0) == 1) NextAgentMessage(&payload);  // the stop
+    }
+  }
+  if (mode == "stdin") {
+    for (;;) {
+      const AgentHeader header = NextAgentMessage(&payload);
+      if (header.type == AgentMessage::kStdinEnd) Exit(0);
+      SendAgent(AgentMessage::kStdout, payload);
+      SendAgent(AgentMessage::kStdinCredit, Word(header.length));
+    }
+  }
+  if (mode == "not-found") {
+    SendAgent(AgentMessage::kFailed, Word(127) + "crun: no such command");
+    while (NextAgentMessage(&payload).type != AgentMessage::kEnd) {
+    }
+    PowerOff(PodEnd::kPoweredOff, "");
+  }
+  if (mode == "agent-garbage") {
+    SendAgent(std::string(64, 'g'));
+    for (;;) NextAgentMessage(&payload);
+  }
+  if (mode == "fault") PowerOff(PodEnd::kGuestFault, "triple fault");
+  if (mode == "panic") {
+    Send(NodeFrameType::kConsole, "line\nKernel panic - not syncing: out of memory\n");
+    PowerOff(PodEnd::kReset, "reset");
+  }
+  if (mode == "vmm") PowerOff(PodEnd::kVmmFailed, "bad access");
+  if (mode == "crash") raise(SIGKILL);
+  if (mode == "signal") {
+    SendAgent(AgentMessage::kStdout, "ready\n");
+    for (;;) {
+      if (NextAgentMessage(&payload).type != AgentMessage::kSignal) continue;
+      uint32_t signal;
+      std::memcpy(&signal, payload.data(), sizeof(signal));
+      Exit(128 + signal);
+    }
+  }
+  // "stubborn": runs until it is stopped.
+  SendAgent(AgentMessage::kStdout, "ready\n");
+  for (;;) NextAgentMessage(&payload);
+}
+
+}  // namespace
+}  // namespace bulkhead
+
+int main(int argc, char** argv) { return bulkhead::Main(argc, argv); }

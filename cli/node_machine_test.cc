@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#include "cli/node_machine.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "cli/accelerator.h"
+#include "cli/node_log.h"
+#include "cli/progress.h"
+
+namespace bulkhead {
+namespace {
+
+TEST(Accelerator, KvmOnlyWhereItNestsAndMayBeUsed) {
+  HostFacts facts;
+  facts.cpuinfo = "processor : 0\nflags\t\t: fpu svm lm\n";
+  facts.nested_amd = "1\n";
+  facts.kvm_usable = true;
+  EXPECT_EQ(ChooseAccelerator(facts, true), Accelerator::kKvm);
+  facts.nested_amd = "0\n";
+  EXPECT_EQ(ChooseAccelerator(facts, true), Accelerator::kTcg);
+  facts.nested_amd = "Y\n";
+  facts.kvm_usable = false;
+  EXPECT_EQ(ChooseAccelerator(facts, true), Accelerator::kTcg);
+  facts.kvm_usable = true;
+  facts.cpuinfo = "flags : fpu vmx svm_lock lm\n";
+  EXPECT_EQ(ChooseAccelerator(facts, true), Accelerator::kTcg);
+  facts.nested_intel = "Y\n";
+  EXPECT_EQ(ChooseAccelerator(facts, true), Accelerator::kTcg);
+  EXPECT_EQ(ChooseAccelerator(facts, false), Accelerator::kKvm);
+  EXPECT_EQ(ChooseAccelerator(HostFacts{"", "", "", true}, false), Accelerator::kTcg);
+}
+
+bool Has(const std::vector<std::string>& words, const std::string& word) {
+  return std::any_of(words.begin(), words.end(),
+                     [&](const std::string& one) { return one.find(word) != std::string::npos; });
+}
+
+TEST(Qemu, DirectAndUefi) {
+  NodeMachineConfig config;
+  config.hypervisor = "/h";
+  config.bundle = "/b";
+  config.memory = uint64_t{300} << 20;
+  config.directory = "/a,b";
+  std::vector<std::string> words = QemuArguments(config);
+  EXPECT_EQ(words[0], "qemu-system-x86_64");
+  EXPECT_TRUE(Has(words, "-kernel") && Has(words, "/b") && Has(words, "300M"));
+  EXPECT_TRUE(Has(words, "accel=tcg") && Has(words, "la57=off") && !Has(words, "pflash"));
+  EXPECT_FALSE(Has(words, "-S"));
+  config.firmware = FirmwareKind::kUefi;
+  config.gdb = true;
+  config.accelerator = Accelerator::kKvm;
+  words = QemuArguments(config);
+  EXPECT_TRUE(Has(words, "pflash") && Has(words, "/a,,b/esp.img") && Has(words, "accel=kvm"));
+  EXPECT_TRUE(!Has(words, "-kernel") && Has(words, "-S"));
+}
+
+TEST(Qemu, MemoryHoldsPodAndBundle) {
+  const uint64_t mib = uint64_t{1} << 20;
+  const uint64_t direct = NodeMemory(512 * mib, 100 * mib + 1, FirmwareKind::kDirect);
+  EXPECT_EQ(direct % mib, 0u);
+  EXPECT_GE(direct, 640 * mib);
+  EXPECT_GT(NodeMemory(512 * mib, 100 * mib, FirmwareKind::kUefi), direct);
+}
+
+TEST(NodeLog, KeepsTheLastLines) {
+  std::vector<std::string> seen;
+  NodeLog log([&](const std::string& line) { seen.push_back(line); });
+  const std::string text = "one\r\n\n\x1b[31mtwo\nbulkhead: fatal: no AMD-V\nrest";
+  for (const char& c : text) log.Feed(std::as_bytes(std::span(&c, 1)));
+  EXPECT_EQ(seen, (std::vector<std::string>{"one", "?[31mtwo", "bulkhead: fatal: no AMD-V"}));
+  log.Finish();
+  EXPECT_EQ(seen.back(), "rest");
+  EXPECT_EQ(log.Find("fatal: "), "fatal: no AMD-V");
+  EXPECT_EQ(log.Find("nothing"), "");
+  const std::string many(100'000, '\n');
+  for (int i = 0; i < 1000; ++i) log.Feed(std::as_bytes(std::span<const char>("x\n", 2)));
+  EXPECT_LE(log.lines().size(), 200u);
+}
+
+TEST(Progress, OnlyAfterASecond) {
+  int fds[2];
+  ASSERT_EQ(pipe(fds), 0);
+  Progress::Clock::time_point now;
+  {
+    Progress progress(fds[1], true, [&] { return now; });
+    progress.Step("fetching");
+    now += std::chrono::milliseconds(999);
+    progress.Tick();
+    progress.Step("unpacking");
+    now += std::chrono::milliseconds(2);
+    progress.Tick();
+    progress.Tick();
+    progress.Finish();
+    now += std::chrono::seconds(10);
+    progress.Step("late");
+  }
+  close(fds[1]);
+  char buffer[256];
+  const ssize_t n = read(fds[0], buffer, sizeof(buffer));
+  EXPECT_EQ(std::string(buffer, static_cast<size_t>(n)),
+            "\r"
+            "bulkhead: unpacking (1 s)\x1b[K\r\x1b[K");
+  close(fds[0]);
+}
+
+}  // namespace
+}  // namespace bulkhead

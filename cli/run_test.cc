@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+// The whole command, with a stand-in for QEMU.
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "cli/files.h"
+#include "cli/oci_writer.h"
+#include "cli/subprocess.h"
+#include "cli/testing_kernel.h"
+
+namespace bulkhead {
+namespace {
+
+namespace fs = std::filesystem;
+
+class RunTest : public testing::Test {
+ protected:
+  RunTest() : work_(*TempDir::Create()) {
+    const std::string files = work_.path() + "/files";
+    for (const char* name : {"hypervisor/hypervisor_x86_64.elf", "control/supervisor_x86_64.elf",
+                             "vmm/vmm_x86_64.elf", "boot/uefi/bulkhead.efi"}) {
+      fs::create_directories(fs::path(files + "/" + name).parent_path());
+      std::ofstream(files + "/" + name) << name;
+    }
+    fs::create_directories(files + "/guest/init");
+    fs::copy_file("guest/init/init", files + "/guest/init/init");
+    fs::create_directory(work_.path() + "/tmp");
+    std::ofstream(work_.path() + "/kernel") << MakeTestKernel();
+    OciLayoutWriter writer(layout());
+    LayerEntry file;
+    file.path = "bin/app";
+    file.data = "program";
+    file.mode = 0755;
+    OciLayoutWriter::Image image;
+    image.tag = "app";
+    image.config_json = R"({"Cmd": ["/bin/app"]})";
+    image.layers = {MakeLayer({file}, LayerCompression::kGzip)};
+    image.uncompressed = {MakeLayer({file})};
+    EXPECT_TRUE(writer.Add(image).ok());
+    image.tag = "no-command";
+    image.config_json = "{}";
+    EXPECT_TRUE(writer.Add(image).ok());
+    image.tag = "arm";
+    image.arch = "arm64";
+    EXPECT_TRUE(writer.Add(image).ok());
+    EXPECT_TRUE(writer.Finish().ok());
+  }
+
+  ~RunTest() override {
+    EXPECT_TRUE(fs::is_empty(work_.path() + "/tmp")) << "temporary files are left";
+    for (const char* directory : {"/cache/images", "/cache/examples"}) {
+      if (!fs::exists(work_.path() + directory)) continue;
+      for (const auto& entry : fs::directory_iterator(work_.path() + directory)) {
+        EXPECT_NE(entry.path().filename().string().rfind("bulkhead-", 0), 0u) << entry.path();
+      }
+    }
+    const std::string pid = ReadFile(pid_file(), 32).value_or("");
+    if (!pid.empty()) EXPECT_NE(kill(std::atoi(pid.c_str()), 0), 0) << "the node still runs";
+  }
+
+  std::string layout() const { return work_.path() + "/layout"; }
+  std::string pid_file() const { return work_.path() + "/pid"; }
+
+  Command MakeCommand(const std::string& mode, std::vector<std::string> words) {
+    Command command;
+    command.arguments = {"cli/bulkhead_alone", "run",      "--qemu-binary",
+                         "cli/fake_node",      "--kernel", work_.path() + "/kernel"};
+    command.arguments.insert(command.arguments.end(), words.begin(), words.end());
+    command.environment = {"BULKHEAD_FILES=" + work_.path() + "/files",
+                           "BULKHEAD_CACHE=" + work_.path() + "/cache",
+                           "TMPDIR=" + work_.path() + "/tmp", "BULKHEAD_FAKE_NODE=" + mode,
+                           "BULKHEAD_FAKE_NODE_PID=" + pid_file()};
+    return command;
+  }
+
+  CommandResult Run(const std::string& mode, const std::vector<std::string>& words) {
+    absl::StatusOr<CommandResult> result = RunCommand(MakeCommand(mode, words), {});
+    EXPECT_TRUE(result.ok()) << result.status();
+    return result.value_or(CommandResult());
+  }
+  CommandResult Run(const std::string& mode) { return Run(mode, {App()}); }
+  std::string App() const { return "oci:" + layout() + ":app"; }
+
+  // One line on stderr with these words, nothing on stdout, this exit status.
+  void ExpectFailure(const CommandResult& result, const std::vector<std::string>& words,
+                     int status = 125) {
+    EXPECT_EQ(WEXITSTATUS(result.status), status);
+    EXPECT_EQ(result.output, "");
+    EXPECT_EQ(result.errors.rfind("bulkhead: ", 0), 0u) << result.errors;
+    EXPECT_EQ(result.errors.find('\n'), result.errors.size() - 1) << result.errors;
+    for (const std::string& word : words) {
+      EXPECT_NE(result.errors.find(word), std::string::npos) << word << " in " << result.errors;
+    }
+  }
+
+  // Starts the command and waits for the container's first line.
+  ChildProcess StartAndWait(const std::string& mode, UniqueFd* output) {
+    int fds[2];
+    EXPECT_EQ(pipe2(fds, O_CLOEXEC), 0);
+    Command command = MakeCommand(mode, {App()});
+    command.descriptors = {{fds[1], STDOUT_FILENO}};
+    absl::StatusOr<ChildProcess> child = ChildProcess::Start(command);
+    close(fds[1]);
+    output->reset(fds[0]);
+    char line[6];
+    EXPECT_EQ(read(fds[0], line, sizeof(line)), 6);
+    return *std::move(child);
+  }
+
+  TempDir work_;
+};
+
+TEST_F(RunTest, OutputByteForByteAndExitStatus) {
+  const CommandResult result = Run("output");
+  EXPECT_EQ(WEXITSTATUS(result.status), 7);
+  EXPECT_EQ(result.errors, "to stderr\n");
+  ASSERT_EQ(result.output.size(), size_t{1} << 20);
+  for (int i = 0; i < 1 << 20; ++i) {
+    ASSERT_EQ(result.output[static_cast<size_t>(i)], static_cast<char>(i * 7 + (i >> 8)));
+  }
+}
+
+TEST_F(RunTest, StdinIsPassedOnToItsEnd) {
+  std::string bytes;
+  for (int i = 0; i < 700'001; ++i) bytes += static_cast<char>(i * 13);
+  std::ofstream(work_.path() + "/stdin") << bytes;
+  const UniqueFd in(open((work_.path() + "/stdin").c_str(), O_RDONLY | O_CLOEXEC));
+  Command command = MakeCommand("stdin", {App()});
+  command.descriptors = {{in.get(), STDIN_FILENO}};
+  const CommandResult result = *RunCommand(command, {});
+  EXPECT_EQ(result.status, 0) << result.errors;
+  EXPECT_TRUE(result.output == bytes) << result.output.size();
+}
+
+TEST_F(RunTest, CommandThatIsNotThere) {
+  ExpectFailure(Run("not-found"), {"no such command"}, 127);
+}
+
+TEST_F(RunTest, PodsThatEndBadly) {
+  ExpectFailure(Run("fault"), {"triple fault"});
+  ExpectFailure(Run("panic"), {"Kernel panic - not syncing: out of memory"});
+  ExpectFailure(Run("vmm"), {"VMM", "bad access"});
+  ExpectFailure(Run("agent-garbage"), {"agent protocol"});
+}
+
+TEST_F(RunTest, NodesThatEndBadly) {
+  ExpectFailure(Run("garbage"), {"channel is broken"});
+  ExpectFailure(Run("early"), {"QEMU failed", "cannot allocate memory"});
+  ExpectFailure(Run("fatal"), {"this machine has no AMD-V"});
+  ExpectFailure(Run("crash"), {"signal 9"});
+}
+
+TEST_F(RunTest, Timeout) {
+  const CommandResult result = Run("stubborn", {"--timeout", "1", App()});
+  EXPECT_EQ(WEXITSTATUS(result.status), 125);
+  EXPECT_NE(result.errors.find("longer than 1 s"), std::string::npos) << result.errors;
+}
+
+TEST_F(RunTest, SignalGoesToTheContainer) {
+  UniqueFd output;
+  ChildProcess child = StartAndWait("signal", &output);
+  child.Signal(SIGTERM);
+  EXPECT_EQ(WEXITSTATUS(child.Wait()), 128 + SIGTERM);
+}
+
+TEST_F(RunTest, SecondSignalStopsThePod) {
+  UniqueFd output;
+  ChildProcess child = StartAndWait("stubborn", &output);
+  child.Signal(SIGINT);
+  child.Signal(SIGTERM);
+  const int status = child.Wait();
+  EXPECT_TRUE(WEXITSTATUS(status) == 128 + SIGINT || WEXITSTATUS(status) == 128 + SIGTERM);
+}
+
+TEST_F(RunTest, ReaderThatGoesAway) {
+  UniqueFd output;
+  ChildProcess child = StartAndWait("endless", &output);
+  output.reset();
+  EXPECT_EQ(WEXITSTATUS(child.Wait()), 128 + SIGPIPE);
+}
+
+TEST_F(RunTest, BadImages) {
+  ExpectFailure(Run("output", {"oci:" + work_.path() + "/absent"}), {"does not exist"});
+  ExpectFailure(Run("output", {"oci:" + layout() + ":absent"}), {"no tag 'absent'", "app"});
+  ExpectFailure(Run("output", {"oci-archive:" + work_.path() + "/absent"}), {"does not exist"});
+  ExpectFailure(Run("output", {"oci-archive:" + work_.path() + "/kernel"}), {"again"});
+  ExpectFailure(Run("output", {"oci:" + layout() + ":arm"}), {"linux/arm64", "linux/amd64"});
+  ExpectFailure(Run("output", {"oci:" + layout() + ":no-command"}), {"neither entrypoint nor"});
+  ExpectFailure(Run("output", {"redis"}), {"docker://redis"});
+  ExpectFailure(Run("output", {"example:absent"}), {"example:hello"});
+}
+
+TEST_F(RunTest, CorruptLayer) {
+  for (const auto& entry : fs::directory_iterator(layout() + "/blobs/sha256")) {
+    const std::string bytes = *ReadFile(entry.path(), 1 << 20);
+    if (bytes[0] == '\x1f') std::ofstream(entry.path(), std::ios::trunc) << "X" + bytes.substr(1);
+  }
+  ExpectFailure(Run("output"), {"digest mismatch"});
+}
+
+TEST_F(RunTest, BadKernels) {
+  const std::string kernel = work_.path() + "/other";
+  std::ofstream(kernel) << "#!/bin/sh";
+  ExpectFailure(Run("output", {"--kernel", kernel, App()}), {"not a kernel"});
+  std::ofstream(kernel, std::ios::trunc) << MakeTestKernel(false);
+  ExpectFailure(Run("output", {"--kernel", kernel, App()}), {"no PVH entry"});
+  std::ofstream(kernel, std::ios::trunc) << MakeTestKernel().substr(0, 0x1008);
+  ExpectFailure(Run("output", {"--kernel", kernel, App()}), {"truncated"});
+  ExpectFailure(Run("output", {"--kernel", "/absent", App()}), {"/absent"});
+}
+
+TEST_F(RunTest, TooLittleMemory) {
+  ExpectFailure(Run("output", {"--memory", "16m", App()}), {"too little", "--memory"});
+}
+
+TEST_F(RunTest, NoQemu) {
+  ExpectFailure(Run("output", {"--qemu-binary", "absent-qemu", App()}), {"not installed"});
+}
+
+TEST_F(RunTest, IncompleteBuild) {
+  fs::remove(work_.path() + "/files/vmm/vmm_x86_64.elf");
+  ExpectFailure(Run("output"), {"vmm_x86_64.elf", "build"});
+}
+
+TEST_F(RunTest, NoSpace) {
+  Command command = MakeCommand("output", {App()});
+  // A file may not grow beyond this: what a full disk looks like to whoever writes.
+  command.arguments.insert(command.arguments.begin(),
+                           {"/bin/sh", "-c", "trap '' XFSZ; ulimit -f 8; exec \"$@\"", "sh"});
+  ExpectFailure(*RunCommand(command, {}), {"no space left", "TMPDIR"});
+}
+
+TEST_F(RunTest, SecondRunNeedsNoLayers) {
+  EXPECT_EQ(WEXITSTATUS(Run("output").status), 7);
+  for (const auto& entry : fs::directory_iterator(layout() + "/blobs/sha256")) {
+    if ((*ReadFile(entry.path(), 1 << 20))[0] == '\x1f') fs::remove(entry.path());
+  }
+  EXPECT_EQ(WEXITSTATUS(Run("output").status), 7);
+}
+
+TEST_F(RunTest, ArchivesThroughSkopeo) {
+  for (const std::string transport : {"oci-archive", "docker-archive"}) {
+    const std::string archive = work_.path() + "/" + transport + ".tar";
+    Command copy;
+    copy.arguments = {"skopeo",   "--insecure-policy",
+                      "--tmpdir", work_.path(),
+                      "copy",     "-q",
+                      App(),      transport + ":" + archive + ":app:latest"};
+    const CommandResult copied = *RunCommand(copy, {});
+    ASSERT_EQ(copied.status, 0) << copied.errors;
+    const CommandResult first = Run("output", {transport + ":" + archive});
+    EXPECT_EQ(WEXITSTATUS(first.status), 7) << first.errors;
+    // Unchanged, it is known without being read; cut short, it is not.
+    EXPECT_EQ(WEXITSTATUS(Run("output", {transport + ":" + archive}).status), 7);
+    fs::resize_file(archive, fs::file_size(archive) / 3);
+    ExpectFailure(Run("output", {transport + ":" + archive}), {"again"});
+  }
+}
+
+}  // namespace
+}  // namespace bulkhead
