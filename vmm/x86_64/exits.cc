@@ -51,14 +51,6 @@ void FromCpuState(const CpuState& cpu, abi::VcpuState& state) {
   state.rflags = cpu.rflags;
 }
 
-CpuidRegisters HostCpuidValues(uint32_t leaf, uint32_t subleaf) {
-  CpuidRegisters r;
-  asm volatile("cpuid"
-               : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
-               : "a"(leaf), "c"(subleaf));
-  return r;
-}
-
 uint32_t AllOnes(uint32_t width) { return width >= 4 ? ~0u : (1u << (8 * width)) - 1; }
 
 }  // namespace
@@ -123,16 +115,11 @@ void Machine::EndOnExit() {
 }
 
 void Machine::HandleCpuid() {
-  const CpuidGuest guest = {.vcpu = 0,
-                            .cpus = kVcpus,
-                            .cr4 = state_->cr4,
-                            .xcr0 = state_->xcr0,
-                            .tsc_hz = startup_.counter_hz,
-                            .apic_timer_hz = startup_.counter_hz,
-                            .tsc_aux = true};
+  cpuid_.cr4 = state_->cr4;
+  cpuid_.xcr0 = state_->xcr0;
   const CpuidRegisters values =
       GuestCpuid(static_cast<uint32_t>(state_->gpr[abi::kRax]),
-                 static_cast<uint32_t>(state_->gpr[abi::kRcx]), guest, HostCpuidValues);
+                 static_cast<uint32_t>(state_->gpr[abi::kRcx]), cpuid_, ProcessorCpuid);
   state_->gpr[abi::kRax] = values.eax;
   state_->gpr[abi::kRbx] = values.ebx;
   state_->gpr[abi::kRcx] = values.ecx;

@@ -46,11 +46,10 @@ void Vcpu::Advance(unsigned length) {
 }
 
 // Delivers the highest pending interrupt, or asks for an exit when the guest can take it.
-void Vcpu::PrepareEntry() {
+void Vcpu::DeliverInterrupt() {
   Vmcb& v = *vmcb_;
-  if (const uint64_t now = ReadTsc(); now >= apic_.deadline()) apic_.Expire(now);
-  uint64_t control = v.virtual_interrupt &
-                     ~(kVirtualIrq | kVirtualTprMask | kVirtualIgnoreTpr | kVirtualPriorityMask);
+  uint64_t control =
+      v.virtual_interrupt & ~(kVirtualIrq | kVirtualIgnoreTpr | kVirtualPriorityMask);
   const int vector = apic_.Highest();
   const bool wanted = vector >= 0;
   // One that only the task priority holds back: CR8 changes without an exit, so the processor has
@@ -70,7 +69,15 @@ void Vcpu::PrepareEntry() {
   } else {
     v.intercept1 &= ~uint32_t{kInterceptVintr};
   }
-  v.virtual_interrupt = control | apic_.task_priority() >> 4;
+  v.virtual_interrupt = control;
+}
+
+void Vcpu::PrepareEntry() {
+  Vmcb& v = *vmcb_;
+  if (const uint64_t now = ReadTsc(); now >= apic_.deadline()) apic_.Expire(now);
+  // The intercept is on while an interrupt waits for the guest to take it.
+  if (apic_.pending() || (v.intercept1 & kInterceptVintr) != 0) DeliverInterrupt();
+  v.virtual_interrupt = (v.virtual_interrupt & ~kVirtualTprMask) | apic_.task_priority() >> 4;
 
   const uint64_t deadline = std::min(cpu_->host_deadline, apic_.deadline());
   if (cpu_->armed_deadline != deadline) {

@@ -70,6 +70,7 @@ class Vcpu {
   void TakeState(abi::VcpuState& state);
   void GiveState(abi::VcpuState& state, bool system);
   void PrepareEntry();
+  void DeliverInterrupt();
   void RaiseException(unsigned vector, uint32_t error, bool has_error);
   void Advance(unsigned length);
   bool Msr(bool write);
