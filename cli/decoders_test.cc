@@ -121,6 +121,15 @@ TEST(NodeDecoder, NothingBeforeTheHello) {
   EXPECT_EQ(recorder.log, "");
 }
 
+TEST(NodeDecoder, NodeThatCannotStart) {
+  NodeRecorder recorder;
+  NodeFrameDecoder decoder(&recorder);
+  EXPECT_TRUE(decoder.Feed(Bytes(EncodeNodeFrame(NodeFrameType::kNodeError, 0, "no vmm") +
+                                 EncodeNodeFrame(NodeFrameType::kNodeEnded, 0, ""))))
+      << decoder.error();
+  EXPECT_EQ(recorder.log, "error no vmm;node ended;");
+}
+
 TEST(AgentDecoder, EveryMessageInPiecesOfEverySize) {
   const std::string stream = AgentHello() + EncodeAgentMessage(AgentMessage::kLog, "line") +
                              EncodeAgentMessage(AgentMessage::kStarted, std::string()) +

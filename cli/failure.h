@@ -45,6 +45,8 @@ std::string Printable(const std::string& text, size_t limit = 400);
     if (!bulkhead_failure_.ok()) return bulkhead_failure_; \
   } while (false)
 
+// The macro arguments are names to be declared, which parentheses would spoil.
+// NOLINTBEGIN(bugprone-macro-parentheses)
 #define BULKHEAD_CONCAT_INNER_(a, b) a##b
 #define BULKHEAD_CONCAT_(a, b) BULKHEAD_CONCAT_INNER_(a, b)
 #define BULKHEAD_ASSIGN_IMPL_(value, target, expression) \
@@ -53,5 +55,6 @@ std::string Printable(const std::string& text, size_t limit = 400);
   target = *std::move(value)
 #define BULKHEAD_ASSIGN_OR_RETURN(target, expression) \
   BULKHEAD_ASSIGN_IMPL_(BULKHEAD_CONCAT_(bulkhead_value_, __LINE__), target, expression)
+// NOLINTEND(bugprone-macro-parentheses)
 
 #endif  // BULKHEAD_CLI_FAILURE_H_

@@ -20,7 +20,7 @@
 namespace bulkhead {
 namespace {
 
-constexpr char kTempPrefix[] = "bulkhead-";
+constexpr char kTempPrefix[] = "bulkhead-run-";  // of ours and nothing else
 
 std::string Variable(const char* name) {
   const char* value = std::getenv(name);
@@ -142,7 +142,7 @@ std::string CacheRoot() {
 }
 
 absl::StatusOr<TempDir> TempDir::Create(const std::string& parent) {
-  std::string path = parent + "/" + kTempPrefix + "XXXXXX";
+  std::string path = absl::StrCat(parent, "/", kTempPrefix, "XXXXXX");
   if (mkdtemp(path.data()) == nullptr) {
     return ErrnoFailure(absl::StrCat("cannot make a temporary directory in ", parent), errno);
   }
@@ -165,7 +165,7 @@ void RemoveStaleTempDirs(const std::string& parent) {
   closedir(dir);
   for (const std::string& name : names) {
     if (name.rfind(kTempPrefix, 0) != 0) continue;
-    const std::string path = parent + "/" + name;
+    const std::string path = absl::StrCat(parent, "/", name);
     const UniqueFd lock(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     struct stat info;
     // Between making and locking one there is a moment: leave the young ones alone.

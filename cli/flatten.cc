@@ -60,7 +60,7 @@ absl::Status Flatten(const std::vector<std::string>& arguments) {
   if (mkdir(tree.c_str(), 0755) != 0) return ErrnoFailure("cannot make " + tree, errno);
   BULKHEAD_ASSIGN_OR_RETURN(LayerExtractor extractor, LayerExtractor::Create(tree));
   for (size_t i = 2; i < arguments.size(); ++i) {
-    const absl::Status status = extractor.Apply(arguments[i]);
+    absl::Status status = extractor.Apply(arguments[i]);
     if (absl::IsResourceExhausted(status)) return status;
     if (!status.ok()) return Failure("layer ", i - 1, ": ", std::string(status.message()));
   }

@@ -107,6 +107,8 @@ absl::Status FetchImage(const ImageReference& reference, const std::string& arch
   Command command;
   command.arguments = {"skopeo", "--override-os", "linux",  "--override-arch",
                        arch,     "--tmpdir",      directory};
+  // Some transports look only at this for their large files, and then at /var/tmp.
+  command.environment = {"TMPDIR=" + directory};
   if (!HasPolicy()) command.arguments.emplace_back("--insecure-policy");
   command.arguments.insert(command.arguments.end(),
                            {"copy", "--quiet", "--dest-oci-accept-uncompressed-layers",

@@ -57,8 +57,10 @@ bool NodeFrameDecoder::CheckHeader() {
       return Fail("a frame is of no type that a node sends");
   }
   if (!fits) return Fail("a frame's length does not fit its type");
+  // A node that cannot start says why, and ends, without a word about its pods.
   if (!have_hello_ && header_.type != NodeFrameType::kHello &&
-      header_.type != NodeFrameType::kLog && header_.type != NodeFrameType::kNodeError) {
+      header_.type != NodeFrameType::kLog && header_.type != NodeFrameType::kNodeError &&
+      header_.type != NodeFrameType::kNodeEnded) {
     return Fail("the first frame is no hello");
   }
   return true;

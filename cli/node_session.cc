@@ -53,25 +53,28 @@ SessionResult NodeSession::Run() {
   signal(SIGPIPE, SIG_IGN);
   if (!options_.gdb) boot_deadline_ = Clock::now() + options_.boot_limit;
   while (!Done()) Step();
-  return *ended_;
+  return result_;
 }
 
 bool NodeSession::Done() const {
   if (!Ended() || out_.pending() || err_.pending()) return false;
-  return machine_gone_ || Clock::now() >= *end_deadline_;
+  return machine_gone_ || Clock::now() >= end_deadline_;
 }
 
 int NodeSession::PollTimeout() const {
   auto wait = std::chrono::milliseconds(60'000);
   if (context_.progress != nullptr && !started_) wait = std::chrono::milliseconds(kTickMs);
-  for (const auto& deadline : {boot_deadline_, run_deadline_, kill_deadline_, end_deadline_}) {
-    if (!deadline.has_value()) continue;
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(*deadline - Clock::now());
+  const Clock::time_point now = Clock::now();
+  // Past that deadline only slow readers of our output are waited for; poll tells when they read.
+  if (Ended() && now >= end_deadline_) return kTickMs;
+  const auto until = [&](Clock::time_point deadline) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - now);
     wait = std::clamp(left + std::chrono::milliseconds(1), std::chrono::milliseconds(0), wait);
+  };
+  if (Ended()) until(end_deadline_);
+  for (const auto& deadline : {boot_deadline_, run_deadline_, kill_deadline_}) {
+    if (deadline.has_value()) until(*deadline);
   }
-  // Past the deadline only slow readers of our output are waited for; poll tells when they read.
-  if (Ended() && Clock::now() >= *end_deadline_) return kTickMs;
   return static_cast<int>(wait.count());
 }
 
@@ -84,7 +87,7 @@ void NodeSession::Step() {
     const bool write = !to_node_.empty();
     if (!full || write) {
       fds[kChannel] = {machine_->channel.get(),
-                       static_cast<short>((full ? 0 : POLLIN) | (write ? POLLOUT : 0)), 0};
+                       static_cast<int16_t>((full ? 0 : POLLIN) | (write ? POLLOUT : 0)), 0};
     }
   }
   if (!err_.full()) {
@@ -131,7 +134,8 @@ void NodeSession::Step() {
 
 void NodeSession::End(int exit_status, const std::string& error) {
   if (Ended()) return;
-  ended_ = SessionResult{exit_status, error};
+  ended_ = true;
+  result_ = SessionResult{exit_status, error};
   boot_deadline_.reset();
   run_deadline_.reset();
   kill_deadline_.reset();

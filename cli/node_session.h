@@ -66,7 +66,7 @@ class NodeSession final : private NodeFrameHandler, private AgentHandler {
   void Step();
   int PollTimeout() const;
   bool Done() const;
-  bool Ended() const { return ended_.has_value(); }
+  bool Ended() const { return ended_; }
   // Fixes the result, the first time only; from then on the node has end_limit to power off.
   void End(int exit_status, const std::string& error);
   void StopPod();
@@ -101,11 +101,12 @@ class NodeSession final : private NodeFrameHandler, private AgentHandler {
   bool machine_gone_ = false;
   int signal_ = 0;  // the first that came
   bool stop_sent_ = false;
-  std::optional<SessionResult> ended_;
+  bool ended_ = false;
+  SessionResult result_;            // once ended_
+  Clock::time_point end_deadline_;  // likewise
   std::optional<Clock::time_point> boot_deadline_;
   std::optional<Clock::time_point> run_deadline_;
   std::optional<Clock::time_point> kill_deadline_;
-  std::optional<Clock::time_point> end_deadline_;
 };
 
 }  // namespace bulkhead

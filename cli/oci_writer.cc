@@ -99,12 +99,16 @@ absl::Status OciLayoutWriter::Add(const Image& image) {
   absl::Status status;
   Json layers = Json::array();
   Json diff_ids = Json::array();
-  for (const std::string& layer : image.layers) {
+  for (size_t i = 0; i < image.layers.size(); ++i) {
+    const std::string& layer = image.layers[i];
     const std::string digest = AddBlob(layer, &status);
-    layers.push_back({{"mediaType", "application/vnd.oci.image.layer.v1.tar"},
+    const bool gzip = layer.rfind("\x1f\x8b", 0) == 0;
+    layers.push_back({{"mediaType", std::string("application/vnd.oci.image.layer.v1.tar") +
+                                        (gzip ? "+gzip" : "")},
                       {"digest", digest},
                       {"size", layer.size()}});
-    diff_ids.push_back(digest);
+    diff_ids.push_back(i < image.uncompressed.size() ? "sha256:" + Sha256Hex(image.uncompressed[i])
+                                                     : digest);
   }
   const Json config = {
       {"architecture", image.arch},

@@ -47,6 +47,9 @@ class OciLayoutWriter {
     std::string arch = "amd64";
     std::string config_json;  // of the member "config": Env, Cmd, ...; empty: {}
     std::vector<std::string> layers;
+    // Of the layers before compression, as MakeLayer(entries) gives them; empty: none is
+    // compressed.
+    std::vector<std::string> uncompressed;
     bool platform_in_index = false;
   };
   absl::Status Add(const Image& image);

@@ -69,7 +69,9 @@ absl::StatusOr<GuestKernel> FindGuestKernel(const RunOptions& options,
 std::string GuestCommandLine(const RunOptions& options) {
   // panic=-1: a kernel that gives up resets at once, which ends the pod.
   std::string out = "console=hvc0 panic=-1 reboot=a";
-  out += options.verbose ? " loglevel=7" : " quiet loglevel=4";
+  // virtio_console, a module, cannot repeat what was said before it was there, so for --verbose a
+  // UART has the early part of the log; the kernel leaves it when hvc0 appears.
+  out += options.verbose ? " loglevel=7 earlyprintk=ttyS0" : " quiet loglevel=4";
   return out;
 }
 
@@ -113,9 +115,9 @@ absl::StatusOr<uint64_t> WritePodBundle(const RunOptions& options, const StoredI
                    least / kMiB, "m or more");
   }
   const std::string pod = "pods/" + options.name + "/";
-  const std::string pod_config =
-      absl::StrCat("version=1\nmemory=", options.memory, "\ncpus=", options.cpus,
-                   "\ncmdline=", GuestCommandLine(options), "\n");
+  const std::string pod_config = absl::StrCat(
+      "version=1\nmemory=", options.memory, "\ncpus=", options.cpus,
+      "\ncmdline=", GuestCommandLine(options), "\ndebug_uart=", options.verbose ? 1 : 0, "\n");
   BULKHEAD_ASSIGN_OR_RETURN(const std::string hypervisor, files.Find(kHypervisorFile));
   BULKHEAD_ASSIGN_OR_RETURN(const std::string supervisor, files.Find(kSupervisorFile));
   BULKHEAD_ASSIGN_OR_RETURN(const std::string vmm, files.Find(kVmmFile));

@@ -73,6 +73,13 @@ Result<DriverPlatform::Msi> SupervisorPlatform::AllocateMsi() {
   return Msi{message.value[0], static_cast<uint32_t>(message.value[1])};
 }
 
+MemoryUsage UsageOf(uint64_t process) {
+  const abi::Answer usage =
+      call::ProcessControl(process, static_cast<uint64_t>(abi::ProcessOperation::kUsage), 0, 0);
+  if (!usage.ok()) return {};
+  return {usage.value[0], usage.value[1], usage.value[2]};
+}
+
 Result<OwnMemory> AllocateMemory(AddressArea& area, uint64_t length) {
   const abi::Answer memory = call::MemoryCreate(length);
   if (!memory.ok()) return memory.status;

@@ -146,13 +146,13 @@ Status Pod::Start(const PodSupplies& supplies, std::string_view name, uint16_t i
     return Status::kCorrupt;
   }
 
-  const uint64_t quota = config.memory + kOverhead;
-  const abi::Answer process = call::ProcessCreate(quota);
+  const MemoryUsage before = UsageOf(abi::kSelf);
+  guest_memory_ = config.memory;
+  quota_ = config.memory + kOverhead;
+  const abi::Answer process = call::ProcessCreate(quota_);
   if (!process.ok()) {
-    const abi::Answer usage = call::ProcessControl(
-        abi::kSelf, static_cast<uint64_t>(abi::ProcessOperation::kUsage), 0, 0);
-    why << "the pod needs " << quota / kMebibyte << " MiB, the node has "
-        << (usage.value[0] - usage.value[1]) / kMebibyte
+    why << "the pod needs " << quota_ / kMebibyte << " MiB, the node has "
+        << (before.limit - before.used) / kMebibyte
         << " MiB left; give the node more memory or the pod less";
     return process.status;
   }
@@ -205,6 +205,7 @@ Status Pod::Start(const PodSupplies& supplies, std::string_view name, uint16_t i
     GiveBack();
     return status;
   }
+  held_ = UsageOf(abi::kSelf).used - before.used - quota_;
   granted_ = kNodeInitialCredit;
   received_ = 0;
   Text<128> line;
@@ -318,6 +319,8 @@ void Pod::GrantCredit(NodeChannel& channel) {
     granted_ += more;
   }
 }
+
+uint64_t Pod::VmmMemory() const { return UsageOf(process_).peak - guest_memory_ + held_; }
 
 bool Pod::process_ended() const {
   if (!running()) return false;

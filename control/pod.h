@@ -59,6 +59,12 @@ class Pod {
   bool Finish(NodeChannel& channel);
   void Stop();
 
+  // What the VMM has used at most beyond the guest's memory, in bytes: its process, and what the
+  // supervisor holds for it.
+  uint64_t VmmMemory() const;
+  // What is charged to the supervisor because of this pod, in bytes.
+  uint64_t charged() const { return quota_ + held_; }
+
   bool running() const { return process_ != 0; }
   bool process_ended() const;
   std::string_view name() const { return name_; }
@@ -85,7 +91,10 @@ class Pod {
   uint64_t granted_ = 0;   // bytes of input allowed so far
   uint64_t received_ = 0;  // bytes of input taken so far
   uint64_t file_address_ = 0;
-  bool corrupt_ = false;   // the VMM broke the rules of the output ring
+  uint64_t guest_memory_ = 0;  // bytes
+  uint64_t quota_ = 0;         // of the VMM's process, bytes
+  uint64_t held_ = 0;          // bytes of the supervisor's own quota: VMM image, stack, rings
+  bool corrupt_ = false;       // the VMM broke the rules of the output ring
   bool stopped_ = false;
   bool has_end_ = false;   // the VMM said how it ended
   uint32_t end_ = 0;       // PodEnd

@@ -190,6 +190,18 @@ bool Supervisor::AllEnded() const {
   return true;
 }
 
+// Beyond the guests' memory and the bundle; while everything of the pod is still there.
+void Supervisor::LogMemory(const Pod& ended) {
+  uint64_t own = UsageOf(abi::kSelf).used;
+  for (uint16_t i = 0; i < pod_count_; ++i) {
+    if (pods_[i].running()) own -= pods_[i].charged();
+  }
+  Text<200> line;
+  line << "bulkhead: memory: hypervisor " << info_.hypervisor_bytes << ", supervisor " << own
+       << ", pod " << ended.name() << " vmm " << ended.VmmMemory() << " bytes";
+  Log(line.view());
+}
+
 void Supervisor::Serve() {
   while (!AllEnded()) {
     const abi::Answer bits = call::EventWait(event_, abi::kNever);
@@ -207,7 +219,9 @@ void Supervisor::Serve() {
       const bool ended = pod.process_ended();
       const bool all = pod.PassOutput(channel_);
       pod.GrantCredit(channel_);
-      if (ended && all) pod.Finish(channel_);
+      if (!ended || !all) continue;
+      LogMemory(pod);
+      pod.Finish(channel_);
     }
     channel_.Flush();
     // With a full queue the link's next interrupt brings us back.

@@ -55,6 +55,7 @@ class Supervisor final : private NodeChannel::Handler, private NodeLink {
   bool AllEnded() const;
   // Whether a word stands on the hypervisor's command line.
   bool HasOption(std::string_view option) const;
+  void LogMemory(const Pod& ended);
   void Report(std::string_view error);
   // Sends what is queued, and waits until the other side has taken it, for a bounded time.
   void Drain();

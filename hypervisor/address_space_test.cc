@@ -123,6 +123,37 @@ TEST_F(AddressSpaceTest, UnmapWhilePartlyMapped) {
   EXPECT_EQ(Map(kAddress, memory, 0, kMiB, 0).status, Status::kNotFound);
 }
 
+TEST_F(AddressSpaceTest, FailureBeforeTheFirstPageLeavesNothing) {
+  const uint64_t memory = Memory(4 * kPageSize);
+  const uint64_t used = child_.process->quota.used();
+  for (uint64_t pages = 0; pages < 4; ++pages) {
+    node_.LeavePages(pages);
+    EXPECT_EQ(Map(kAddress, memory, 0, 4 * kPageSize).status, Status::kNoMemory);
+    EXPECT_EQ(child_.process->quota.used(), used);
+    node_.GiveBackPages();
+    EXPECT_EQ(Map(kAddress, memory, 0, 4 * kPageSize, 0).status, Status::kNotFound);
+  }
+  // Nor is the range taken, or the memory kept.
+  MapAll(kAddress + kPageSize, Memory(kPageSize), 0, kPageSize);
+  const uint64_t root_used = node_.root().quota.used();
+  node_.Do(Call::kHandleClose, {memory});
+  node_.Settle();
+  EXPECT_LE(node_.root().quota.used(), root_used - 4);
+}
+
+// One that comes part of the way can be gone on with, or unmapped.
+TEST_F(AddressSpaceTest, FailureHalfway) {
+  const uint64_t memory = Memory(8 * kPageSize);
+  node_.LeavePages(8);
+  EXPECT_EQ(Map(kAddress, memory, 0, 8 * kPageSize).status, Status::kNoMemory);
+  EXPECT_EQ(Lookup(kAddress).level, 1);
+  EXPECT_EQ(Lookup(kAddress + 7 * kPageSize).level, 0);
+  node_.GiveBackPages();
+  MapAll(kAddress, memory, 0, 8 * kPageSize);
+  UnmapAll(kAddress, memory, 8 * kPageSize);
+  EXPECT_EQ(Lookup(kAddress).level, 0);
+}
+
 TEST_F(AddressSpaceTest, NoMappingWhileUnmapping) {
   const uint64_t memory = Memory(2 * kMiB - kPageSize);
   MapAll(kAddress, memory, 0, 2 * kMiB - kPageSize);

@@ -77,15 +77,18 @@ void RunGuest(Node& node, Thread& thread) {
 void Dispatch(Node& node) {
   Cpu& cpu = node.cpu;
   for (;;) {
-    Thread* thread = ChooseThread(node, arch::Now());
-    if (node.root->end != abi::ProcessEnd::kRunning) Fatal("the supervisor has ended");
-    if (thread == nullptr) {
-      if (node.reaper.idle()) {
-        arch::WaitForInterrupt();
-      } else {
-        arch::TakeInterrupts();  // cleaning up after a large pod takes long
+    Thread* thread = cpu.scheduler.current();
+    if (thread == nullptr || !cpu.scheduler.settled() || !node.reaper.idle()) {
+      thread = ChooseThread(node, arch::Now());
+      if (node.root->end != abi::ProcessEnd::kRunning) Fatal("the supervisor has ended");
+      if (thread == nullptr) {
+        if (node.reaper.idle()) {
+          arch::WaitForInterrupt();
+        } else {
+          arch::TakeInterrupts();  // cleaning up after a large pod takes long
+        }
+        continue;
       }
-      continue;
     }
     if (thread->vcpu != nullptr) {
       RunGuest(node, *thread);
@@ -122,7 +125,11 @@ void HandleUserFault(UserContext& context, uint64_t fault_address) {
   Dispatch(node);
 }
 
-void HandleTimer() { HandleDueTimeouts(TheNode(), Now()); }
+void HandleTimer() {
+  Node& node = TheNode();
+  node.cpu.scheduler.Unsettle();
+  HandleDueTimeouts(node, Now());
+}
 
 void HandleInterrupt(unsigned vector) {
   Node& node = TheNode();

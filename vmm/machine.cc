@@ -74,7 +74,8 @@ std::span<std::byte> Bytes(VmmRange range) {
 }  // namespace
 
 Machine::Machine(const VmmStartup& startup)
-    : startup_(startup),
+    : started_(Now()),
+      startup_(startup),
       outbox_(Bytes(startup.output), startup.supervisor_event, startup.supervisor_bits),
       input_(Bytes(startup.input)),
       mutex_(Must(call::EventCreate(), "a lock")),
@@ -147,6 +148,9 @@ void Machine::LoadGuest() {
   SetEntryState(loaded.entry, *state_);
   state_->tsc_offset = 0 - now;
   state_->dirty = abi::kDirtySystem;
+  Text<128> line;
+  line << "bulkhead: vmm started at counter " << started_ << ", its guest at " << now;
+  outbox_.Log(line.view());
 }
 
 void Machine::StartVcpuThread() {

@@ -47,6 +47,7 @@ class Machine {
 
   // One exit each (exits.cc).
   void HandleExit();
+  [[noreturn]] void EndOnExit();
   void HandleIo();
   void HandleMmio();
   void HandleCpuid();
@@ -58,6 +59,7 @@ class Machine {
   void SkipInstruction() { state_->rip += state_->instruction_length; }
   [[noreturn]] void EndWithFault(std::string_view text);
 
+  const uint64_t started_;  // counter
   const VmmStartup& startup_;
   Outbox outbox_;
   ByteRingReader input_;

@@ -114,7 +114,6 @@ inline uint64_t ReadXcr0() {
   asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
   return uint64_t{high} << 32 | low;
 }
-
 inline void WriteXcr0(uint64_t value) {
   asm volatile("xsetbv"
                :

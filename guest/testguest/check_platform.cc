@@ -82,7 +82,7 @@ void CheckInterrupts() {
   WriteMsr(kTscDeadline, ReadTsc() + 1'000'000);
   const uint64_t start = ReadTsc();
   asm volatile("sti");
-  while (InterruptCount(kDeadlineVector) == before && ReadTsc() - start < 1'000'000'000) {
+  while (InterruptCount(kDeadlineVector) == before && ReadTsc() - start < kPatience) {
   }
   asm volatile("cli");
   Check(InterruptCount(kDeadlineVector) > before, "the timer interrupts a busy loop");

@@ -118,7 +118,7 @@ uint64_t InterruptCount(uint8_t vector) { return counts[vector]; }
 bool HaltUntil(uint8_t vector, uint64_t before) {
   const uint64_t start = ReadTsc();
   while (counts[vector] <= before) {
-    if (ReadTsc() - start > 1'000'000'000) return false;
+    if (ReadTsc() - start > kPatience) return false;
     // STI takes effect after HLT: the interrupt cannot come in between (AMD APM 3, STI).
     asm volatile("sti; hlt; cli" : : : "memory");
   }

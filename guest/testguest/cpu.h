@@ -67,8 +67,12 @@ void InstallInterrupts();
 // How often a vector of 32 to 255 came. The handler writes the x2APIC's EOI.
 uint64_t InterruptCount(uint8_t vector);
 
-// HLT with interrupts on until `vector` has come more than `before` times. False after a billion
-// ticks or more of the counter, if something else woke it then.
+// What takes longer than this does not come any more: ticks of the counter, a minute or so. Other
+// pods and a busy machine make everything slow.
+inline constexpr uint64_t kPatience = 50'000'000'000;
+
+// HLT with interrupts on until `vector` has come more than `before` times. False after kPatience,
+// if something else woke it then.
 bool HaltUntil(uint8_t vector, uint64_t before);
 
 [[noreturn]] void PowerOff();

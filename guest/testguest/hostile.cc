@@ -166,6 +166,9 @@ void BeHostile(std::string_view mode) {
   } else if (mode == "spin-cli") {
     asm volatile("cli");
     for (;;) asm volatile("");
+  } else if (mode == "chatter") {
+    // Not hostile, only busy: every byte is an exit to the VMM and a message to the supervisor.
+    for (;;) Print("#\n");
   } else if (mode == "hlt-cli") {
     asm volatile("cli; hlt");
   } else if (mode == "mark-registers") {

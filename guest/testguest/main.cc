@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Bulkhead Authors
 
-// A guest without an operating system that checks its platform one thing after the other, or
-// misbehaves: testguest.mode=MODE on the command line, docs/guest-platform.md.
+// A guest without an operating system that checks its platform one thing after the other, measures
+// what exits cost, or misbehaves: testguest.mode=MODE on the command line, docs/guest-platform.md.
 
 #include <algorithm>
 #include <string_view>
@@ -10,6 +10,7 @@
 #include "boot/pvh/start_info.h"
 #include "guest/testguest/checks.h"
 #include "guest/testguest/cpu.h"
+#include "guest/testguest/measure.h"
 #include "guest/testguest/tap.h"
 
 namespace bulkhead::testguest {
@@ -30,6 +31,10 @@ extern "C" [[noreturn]] void TestGuestMain(const PvhStartInfo* info) {
   const std::string_view mode =
       info->command_line == 0 ? "tap" : Mode(reinterpret_cast<const char*>(info->command_line));
   if (mode == "poweroff") PowerOff();
+  if (mode == "measure") {
+    MeasureExits();
+    PowerOff();
+  }
   if (mode != "tap") {
     Line line;
     line << "# mode " << mode << "\n";

@@ -55,7 +55,7 @@ enum class SystemOperation : uint64_t {
   kPortRead = 1,    // argument0: I/O port; argument1: width in bytes (1, 2, 4); returns the value
   kPortWrite = 2,   // argument0: I/O port; argument1: width in bytes; argument2: value
   kAddressOf = 3,   // argument0: handle of a Memory; argument1: offset; returns the physical address
-  kTotals = 4,      // returns pages in all, pages free, pages given to processes
+  kTotals = 4,      // returns pages in all, pages free, the hypervisor's own
   kReset = 5,       // resets the machine at once
   kDumpTrace = 6,   // writes the trace ring to the log
 };

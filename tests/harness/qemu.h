@@ -54,6 +54,9 @@ class QemuMachine {
   // ends without it; QEMU is not killed.
   [[nodiscard]] testing::AssertionResult RunUntilSerial(std::string_view text, Duration deadline);
 
+  // Takes what COM1 and QEMU have said, without waiting.
+  void Poll() { Pump(std::chrono::steady_clock::now()); }
+
   void Kill();
 
   // What COM1 said so far, without carriage returns and terminal control sequences.

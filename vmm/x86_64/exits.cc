@@ -69,7 +69,6 @@ void Machine::InjectGeneralProtection() {
 }
 
 void Machine::HandleExit() {
-  Text<256> text;
   switch (state_->reason) {
     case abi::ExitReason::kNone:
     case abi::ExitReason::kKicked:
@@ -94,6 +93,15 @@ void Machine::HandleExit() {
       state_->gpr[abi::kRax] = kKvmNoSuchCall;
       SkipInstruction();
       return;
+    default:
+      EndOnExit();
+  }
+}
+
+// Exits after which a guest cannot go on.
+void Machine::EndOnExit() {
+  Text<256> text;
+  switch (state_->reason) {
     case abi::ExitReason::kShutdown:
       text << "triple fault at " << Hex{state_->rip};
       break;
@@ -106,6 +114,9 @@ void Machine::HandleExit() {
       break;
     case abi::ExitReason::kUnsupported:
       text << "exit " << Hex{state_->detail} << " at " << Hex{state_->rip} << " is not supported";
+      break;
+    default:
+      text << "exit of unknown kind " << static_cast<uint32_t>(state_->reason);
       break;
   }
   EndWithFault(text.view());

@@ -48,7 +48,7 @@ void Vcpu::Advance(unsigned length) {
 // Delivers the highest pending interrupt, or asks for an exit when the guest can take it.
 void Vcpu::PrepareEntry() {
   Vmcb& v = *vmcb_;
-  if (const uint64_t now = Now(); now >= apic_.deadline()) apic_.Expire(now);
+  if (const uint64_t now = ReadTsc(); now >= apic_.deadline()) apic_.Expire(now);
   uint64_t control = v.virtual_interrupt &
                      ~(kVirtualIrq | kVirtualTprMask | kVirtualIgnoreTpr | kVirtualPriorityMask);
   const int vector = apic_.Highest();
@@ -117,6 +117,13 @@ bool Vcpu::Msr(bool write) {
   return true;
 }
 
+inline bool Vcpu::IsEndOfInterrupt() const {
+  constexpr uint32_t kEndOfInterrupt = kMsrX2ApicFirst + 0xb;
+  return vmcb_->exit_code == kExitMsr && (vmcb_->exit_info1 & 1) != 0 &&
+         static_cast<uint32_t>(gpr_[abi::kRcx]) == kEndOfInterrupt &&
+         static_cast<uint32_t>(gpr_[abi::kRdx] | vmcb_->rax) == 0;
+}
+
 bool Vcpu::FastExit() {
   Vmcb& v = *vmcb_;
   const uint64_t code = v.exit_code;
@@ -127,7 +134,13 @@ bool Vcpu::FastExit() {
   const auto cr8 = static_cast<uint8_t>(v.virtual_interrupt & 0xf);
   if (cr8 != apic_.task_priority() >> 4) apic_.set_task_priority(static_cast<uint8_t>(cr8 << 4));
   if ((v.exit_interrupt & kEventValid) != 0) return false;
-  if (code == kExitMsr) {
+  if (IsEndOfInterrupt()) {
+    // The most frequent exit of all. With nothing pending before and after it, what the last entry
+    // prepared still holds.
+    apic_.EndOfInterrupt();
+    Advance(kLengthMsr);
+    if (!apic_.pending()) return true;
+  } else if (code == kExitMsr) {
     if (!Msr((v.exit_info1 & 1) != 0) || sending_) return false;
   } else if (code == kExitHlt) {
     const uint64_t now = Now();
@@ -274,5 +287,7 @@ RunOutcome Vcpu::SlowExit(Cpu&, abi::VcpuState& state) {
       return Leave(state, ExitReason::kUnsupported, code, v.exit_info1, 0, true);
   }
 }
+
+extern "C" bool SvmFastExit(Vcpu* vcpu) { return vcpu->FastExit(); }
 
 }  // namespace bulkhead::arch

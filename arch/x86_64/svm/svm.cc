@@ -60,6 +60,7 @@ const char* FindProblem() {
   }
   if ((Cpuid(0x8000000a).edx & 1) == 0) return "this processor has no nested paging";
   if ((Cpuid(1).ecx & (1 << 26)) == 0) return "this processor has no XSAVE";
+  // ECX: for all components the processor has, not only those enabled now (AMD APM 3, E.3.8).
   if (Cpuid(0xd).ecx > kPageSize) return "the processor's vector state does not fit a page";
   return nullptr;
 }

@@ -123,7 +123,7 @@ void Vcpu::Load(Cpu& cpu) {
 void Vcpu::Unload(Cpu& cpu) {
   if (cpu.loaded_vcpu != this) return;
   const VectorAccess access;
-  // Read, not remembered: QEMU does not intercept XSETBV though it is told to.
+  // Not every processor intercepts XSETBV (QEMU's does not): the guest may have changed it itself.
   xcr0_ = ReadXcr0();
   WriteXcr0(svm::SwitchedXcr0());
   SaveVectorState(vector_state_);
@@ -180,8 +180,7 @@ void Vcpu::GiveState(abi::VcpuState& state, bool system) {
   state.rip = v.rip;
   state.rflags = v.rflags;
   state.cr4 = v.cr4;
-  xcr0_ = ReadXcr0();
-  state.xcr0 = xcr0_;
+  state.xcr0 = ReadXcr0();
   if (!system) return;
   state.cr0 = v.cr0;
   state.cr2 = v.cr2;
@@ -217,7 +216,5 @@ RunOutcome Vcpu::Run(Cpu& cpu, abi::VcpuState& state) {
   vmcb_->tlb_control = 0;
   return SlowExit(cpu, state);
 }
-
-extern "C" bool SvmFastExit(Vcpu* vcpu) { return vcpu->FastExit(); }
 
 }  // namespace bulkhead::arch

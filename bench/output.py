@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The Bulkhead Authors
+"""Takes apart what measured machines print."""
+
+import re
+import struct
+import zlib
+
+MAGIC = 0x314B4842  # control/node_frame.h
+HEADER = struct.Struct("<IBBHII")
+CONSOLE, LOG, POD_ENDED, NODE_ERROR = 3, 4, 6, 8
+
+
+class FrameError(Exception):
+    """The node channel carries something that is not its protocol."""
+
+
+class FrameReader:
+    """The node channel as text: the guest's console as it is, everything else a line each."""
+
+    def __init__(self):
+        self._bytes = b""
+
+    def feed(self, data):
+        """Takes bytes of the channel, returns bytes of text."""
+        self._bytes += data
+        text = b""
+        while len(self._bytes) >= HEADER.size:
+            magic, kind, _, _, length, checksum = HEADER.unpack_from(self._bytes)
+            if magic != MAGIC or zlib.crc32(self._bytes[:12]) != checksum:
+                raise FrameError("a frame's header does not check")
+            if len(self._bytes) < HEADER.size + length:
+                break
+            payload = self._bytes[HEADER.size:HEADER.size + length]
+            self._bytes = self._bytes[HEADER.size + length:]
+            if kind == CONSOLE:
+                text += payload
+            elif kind in (LOG, NODE_ERROR):
+                text += payload + b"\n"
+            elif kind == POD_ENDED:
+                text += b"pod ended: " + payload[4:] + b"\n"
+        return text
+
+
+def measured(lines):
+    """`measured NAME N` lines as a dictionary."""
+    matches = (re.search(r"measured (\S+) (\d+)$", line) for line in lines)
+    return {match[1]: int(match[2]) for match in matches if match}
+
+
+def start_times(lines):
+    """Counter at the VMM's start and at its guest's, from the VMM's log; None: not there."""
+    for line in lines:
+        match = re.search(r"vmm started at counter (\d+), its guest at (\d+)$", line)
+        if match:
+            return int(match[1]), int(match[2])
+    return None
+
+
+def memory(lines):
+    """Bytes of hypervisor, supervisor and VMM, from the supervisor's log; None: not there."""
+    for line in lines:
+        match = re.search(r"memory: hypervisor (\d+), supervisor (\d+), pod \S+ vmm (\d+) bytes",
+                          line)
+        if match:
+            return tuple(int(number) for number in match.groups())
+    return None

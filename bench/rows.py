@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The Bulkhead Authors
+"""The rows that tools/bench measures, and their targets."""
+
+import dataclasses
+import os
+import subprocess
+
+import output
+from machine import MIB, BenchError
+
+NAMES = ["exit_hypervisor", "exit_vmm", "boot_to_userspace", "memory_node", "memory_vmm"]
+POD_MEMORY = 256 * MIB
+COMMAND_LINE = "panic=-1 reboot=a quiet loglevel=4"
+
+
+@dataclasses.dataclass
+class Row:
+    """A figure, the bare one from the same run, and the most it may be."""
+    name: str
+    value: int
+    unit: str
+    bare: int
+    target: int
+    target_text: str
+
+    @property
+    def met(self):
+        return self.value <= self.target
+
+    def as_json(self):
+        return {"row": self.name, "machine": "x86_64-svm", "system": "bulkhead",
+                "value": self.value, "unit": self.unit, "bare": self.bare}
+
+
+def is_last(line):
+    return line.endswith("measured all 0")
+
+
+def exits(bench):
+    """The two rows of exits: the same code as a guest of the bare loop and of Bulkhead."""
+    bare = output.measured(bench.run_plain(
+        ["-M", "q35", "-m", "64M", "-kernel", bench.built("bench/bare_exits.elf")], is_last))
+    pod = output.measured(bench.run_pod(
+        bench.built("guest/testguest/testguest.elf"), None, "testguest.mode=measure", 32 * MIB,
+        is_last))
+    for name, event, target in (("exit_hypervisor", "x2apic-eoi", 120),
+                                ("exit_vmm", "cpuid-1", 600)):
+        if event not in bare or event not in pod:
+            raise BenchError(f"the guest did not print '{event}'")
+        yield Row(name, pod[event], "instructions", bare[event], target, f"at most {target}")
+
+
+def run_tool(bench, name, *arguments):
+    """What one of our host programs prints."""
+    made = subprocess.run([bench.built(name), *arguments], stdout=subprocess.PIPE, check=False)
+    if made.returncode != 0:
+        raise BenchError(f"{name} failed (see above)")
+    return made.stdout
+
+
+def linux(bench):
+    """The stock kernel as `bulkhead run` unpacks it, and the pods' initramfs with an init that
+    tells the time."""
+    cache = os.environ.get("BULKHEAD_CACHE") or os.path.expanduser("~/.cache/bulkhead")
+    packaged = os.path.join(cache, "kernel/amd64/vmlinuz")
+    if not os.path.exists(packaged):
+        raise BenchError(f"the guest kernel {packaged} is missing; run tools/setup")
+    kernel = run_tool(bench, "bench/unpack_kernel", packaged, cache).decode().strip()
+    initramfs = run_tool(bench, "guest/initramfs/make_initramfs",
+                         bench.built("bench/first_instruction"),
+                         os.path.join(cache, "kernel/amd64/modules"))
+    return kernel, bench.file("initramfs", initramfs)
+
+
+def is_userspace(line):
+    return "measured userspace" in line
+
+
+def boot(bench):
+    """From the VMM's first instruction to the guest's first user-space instruction. Without a
+    hypervisor: from the machine's reset."""
+    kernel, initramfs = linux(bench)
+    bare = output.measured(bench.run_plain(
+        ["-M", "microvm", "-m", f"{POD_MEMORY // MIB}M", "-kernel", kernel, "-initrd", initramfs,
+         "-append", COMMAND_LINE], is_userspace))
+    lines = bench.run_pod(kernel, initramfs, COMMAND_LINE, POD_MEMORY, is_userspace)
+    times = output.start_times(lines)
+    if times is None:
+        raise BenchError("the VMM's log does not say when it started")
+    vmm, guest = times
+    value = output.measured(lines)["userspace"] + guest - vmm
+    target = bare["userspace"] * 115 // 100
+    yield Row("boot_to_userspace", value, "instructions", bare["userspace"], target,
+              "at most 1.15 times bare")
+
+
+def memory(bench):
+    """Memory beyond the guest's and the bundle; without a hypervisor there is none."""
+    lines = bench.run_pod(
+        bench.built("guest/testguest/testguest.elf"), None, "testguest.mode=poweroff", POD_MEMORY,
+        lambda line: output.memory([line]) is not None)
+    hypervisor, supervisor, vmm = output.memory(lines)
+    yield Row("memory_node", hypervisor + supervisor, "bytes", 0, 6 * MIB, "at most 6 MiB")
+    yield Row("memory_vmm", vmm, "bytes", 0, 2 * MIB, "at most 2 MiB")
+
+
+MEASUREMENTS = ((exits, NAMES[0:2]), (boot, NAMES[2:3]), (memory, NAMES[3:5]))
+
+
+def measure(bench, wanted):
+    """The wanted rows, in the order of NAMES."""
+    measured = []
+    for function, names in MEASUREMENTS:
+        if any(name in wanted for name in names):
+            measured += [row for row in function(bench) if row.name in wanted]
+    return measured
+
+
+def table(measured):
+    """The rows for people."""
+    lines = [("row", "value", "unit", "bare", "target", "")]
+    for row in measured:
+        lines.append((row.name, f"{row.value:,}", row.unit, f"{row.bare:,}", row.target_text,
+                      "met" if row.met else "MISSED"))
+    widths = [max(len(line[column]) for line in lines) for column in range(6)]
+    right = (1, 3)
+    return "\n".join(
+        "  ".join(cell.rjust(width) if column in right else cell.ljust(width)
+                  for column, (cell, width) in enumerate(zip(line, widths))).rstrip()
+        for line in lines)

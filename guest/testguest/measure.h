@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#ifndef BULKHEAD_GUEST_TESTGUEST_MEASURE_H_
+#define BULKHEAD_GUEST_TESTGUEST_MEASURE_H_
+
+namespace bulkhead::testguest {
+
+// Prints what one round trip of an exit costs, a line each: `measured NAME TICKS`, in ticks of the
+// time-stamp counter. Under QEMU's `-icount shift=0` a tick is an instruction.
+void MeasureExits();
+
+}  // namespace bulkhead::testguest
+
+#endif  // BULKHEAD_GUEST_TESTGUEST_MEASURE_H_

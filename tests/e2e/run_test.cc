@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+// `bulkhead run` from the command line to the container and back.
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "tests/e2e/cli_process.h"
+
+namespace bulkhead {
+namespace {
+
+constexpr char kHello[] = "Hello from a pod with its own kernel.\n";
+
+// All byte values, in a pattern that does not repeat soon.
+std::string Bytes(size_t size) {
+  std::string out;
+  out.reserve(size);
+  uint32_t x = 1;
+  for (size_t i = 0; i < size; ++i) {
+    x = x * 1664525 + 1013904223;
+    out.push_back(static_cast<char>(i < 256 ? i : x >> 24));
+  }
+  return out;
+}
+
+// The OCI layout that example:hello is made from; made by running it.
+std::string HelloLayout() {
+  EXPECT_EQ(Bulkhead({"run", "-q", "example:hello", "true"})->status(), 0);
+  for (const auto& entry : std::filesystem::directory_iterator(CacheDirectory() + "/examples")) {
+    return entry.path();
+  }
+  ADD_FAILURE() << "no layout in the cache";
+  return "";
+}
+
+std::string Skopeo(const std::string& from, const std::string& to, const TempDirectory& directory) {
+  const std::string command =
+      "skopeo --insecure-policy --tmpdir " + directory.path() + " copy -q " + from + " " + to;
+  EXPECT_EQ(std::system(command.c_str()), 0) << command;
+  return to;
+}
+
+TEST(Run, Hello) {
+  const auto run = Bulkhead({"run", "example:hello"});
+  EXPECT_EQ(run->status(), 0);
+  EXPECT_EQ(run->out(), kHello);
+  EXPECT_EQ(run->err(), "");
+}
+
+TEST(Run, HelloThroughFirmware) {
+  const auto run = Bulkhead({"run", "--firmware", "uefi", "example:hello"});
+  EXPECT_EQ(run->status(), 0);
+  EXPECT_EQ(run->out(), kHello);
+  EXPECT_EQ(run->err(), "");
+}
+
+TEST(Run, TwoAtTheSameTimeWithAColdCache) {
+  const TempDirectory cache;
+  std::filesystem::copy(
+      CacheDirectory() + "/kernel", cache / "kernel",
+      std::filesystem::copy_options::copy_symlinks | std::filesystem::copy_options::recursive);
+  const CliOptions options = {.arguments = {"run", "example:hello"},
+                              .environment = {{"BULKHEAD_CACHE", cache.path()}}};
+  CliProcess first(options);
+  CliProcess second(options);
+  ASSERT_TRUE(first.RunToEnd());
+  ASSERT_TRUE(second.RunToEnd());
+  for (const CliProcess* each : {&first, &second}) {
+    EXPECT_EQ(each->status(), 0);
+    EXPECT_EQ(each->out(), kHello);
+    EXPECT_EQ(each->err(), "");
+  }
+  // And a third finds the image unpacked.
+  const auto image = [&] {
+    std::vector<std::string> found;
+    for (const auto& entry : std::filesystem::directory_iterator(cache / "images")) {
+      found.push_back(entry.path());
+    }
+    EXPECT_EQ(found.size(), 1u);
+    return std::filesystem::last_write_time(found.at(0) + "/rootfs.erofs");
+  };
+  const auto before = image();
+  CliProcess third(options);
+  ASSERT_TRUE(third.RunToEnd());
+  EXPECT_EQ(third.out(), kHello);
+  EXPECT_EQ(image(), before);
+}
+
+TEST(Run, StatusAndStreams) {
+  const auto run =
+      Bulkhead({"run", "example:hello", "--", "sh", "-c", "echo out; echo err >&2; exit 7"});
+  EXPECT_EQ(run->status(), 7);
+  EXPECT_EQ(run->out(), "out\n");
+  EXPECT_EQ(run->err(), "err\n");
+}
+
+TEST(Run, BinaryInputAndOutput) {
+  const std::string bytes = Bytes(1 << 20);
+  const auto run = Bulkhead(
+      {"run", "example:hello", "sh", "-c", "tee /dev/stderr; printf 'end\\0\\377'"}, bytes);
+  EXPECT_EQ(run->status(), 0);
+  EXPECT_TRUE(run->out() == bytes + std::string("end\0\377", 5)) << run->out().size();
+  EXPECT_TRUE(run->err() == bytes) << run->err().size();
+}
+
+TEST(Run, InputThatNobodyReads) {
+  const auto run = Bulkhead({"run", "example:hello", "head", "-c", "3"}, Bytes(4 << 20));
+  EXPECT_EQ(run->status(), 0);
+  EXPECT_EQ(run->out(), Bytes(3));
+}
+
+TEST(Run, Options) {
+  // One boot for all of them.
+  CliProcess run({.arguments = {"run",
+                                "--env",
+                                "A=one two",
+                                "-e",
+                                "FROM_HERE",
+                                "--env=EMPTY=",
+                                "--workdir",
+                                "/usr/bin",
+                                "--user",
+                                "nobody",
+                                "--name",
+                                "my-pod",
+                                "--entrypoint",
+                                "sh",
+                                "-m",
+                                "256m",
+                                "--cpus",
+                                "1",
+                                "example:hello",
+                                "-c",
+                                R"(echo "$A|$FROM_HERE|${EMPTY-unset}|${NOT_HERE-unset}"
+                                   pwd; id -u; id -g; hostname; echo "$@"
+                                   awk '/MemTotal/ { print $2 / 1024 < 256 }' /proc/meminfo
+                                   touch /tmp/writable && echo "$PATH"
+                                   mount 2>&1 -t tmpfs none /tmp || echo confined)",
+                                "name",
+                                "--workdir",
+                                "--",
+                                "x"},
+                  .environment = {{"FROM_HERE", "host"}, {"NOT_HERE", "host"}}});
+  ASSERT_TRUE(run.RunToEnd());
+  EXPECT_EQ(run.status(), 0);
+  EXPECT_EQ(run.out(),
+            "one two|host||unset\n/usr/bin\n65534\n65534\nmy-pod\n--workdir -- x\n1\n"
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
+            "mount: permission denied (are you root?)\nconfined\n");
+  EXPECT_EQ(run.err(), "");
+}
+
+TEST(Run, DoubleDashEndsOurOptions) {
+  const auto run = Bulkhead({"run", "--hostname", "other", "--entrypoint=", "example:hello", "--",
+                             "sh", "-c", "hostname; echo \"$0\" \"$@\"", "--", "--name", "-q"});
+  EXPECT_EQ(run->status(), 0);
+  EXPECT_EQ(run->out(), "other\n-- --name -q\n");
+}
+
+TEST(Run, CommandNotFound) {
+  const auto run = Bulkhead({"run", "example:hello", "no-such-command"});
+  EXPECT_TRUE(IsOneLine(*run, 127, {"no-such-command", "name a command that is in the image"}));
+}
+
+TEST(Run, CommandNotExecutable) {
+  const auto run = Bulkhead({"run", "example:hello", "/etc/passwd"});
+  EXPECT_TRUE(IsOneLine(*run, 126, {"Permission denied", "name a command that may be executed"}));
+}
+
+TEST(Run, KilledBySignal) {
+  const auto run = Bulkhead({"run", "example:hello", "sh", "-c", "sh -c 'kill -9 $$'; exit $?"});
+  EXPECT_EQ(run->status(), 128 + SIGKILL);
+  EXPECT_EQ(run->err().find("bulkhead"), std::string::npos) << run->err();
+}
+
+TEST(Run, InterruptStopsThePod) {
+  // The first process of a PID namespace ignores SIGINT unless it asks for it.
+  CliProcess run({.arguments = {"run", "example:hello", "sh", "-c", "echo ready; exec sleep 1000"},
+                  .keep_stdin_open = true});
+  ASSERT_TRUE(run.RunUntil([&] { return run.out() == "ready\n"; }));
+  run.Signal(SIGINT);
+  ASSERT_TRUE(run.RunToEnd());
+  EXPECT_EQ(run.status(), 128 + SIGINT);
+  EXPECT_EQ(run.err(), "");
+}
+
+TEST(Run, InterruptReachesTheContainer) {
+  CliProcess run({.arguments = {"run", "example:hello", "sh", "-c",
+                                "trap 'echo bye; exit 3' TERM; echo ready; read x"},
+                  .keep_stdin_open = true});
+  ASSERT_TRUE(run.RunUntil([&] { return run.out() == "ready\n"; }));
+  run.Signal(SIGTERM);
+  ASSERT_TRUE(run.RunToEnd());
+  EXPECT_EQ(run.status(), 3);
+  EXPECT_EQ(run.out(), "ready\nbye\n");
+}
+
+TEST(Run, InterruptWhileTheKernelBoots) {
+  CliProcess run({.arguments = {"run", "--verbose", "example:hello"}});
+  ASSERT_TRUE(run.RunUntil([&] { return run.err().find("kernel: ") != std::string::npos; }));
+  run.Signal(SIGINT);
+  ASSERT_TRUE(run.RunToEnd());
+  EXPECT_EQ(run.status(), 128 + SIGINT);
+  EXPECT_EQ(run.out(), "");
+}
+
+TEST(Run, Timeout) {
+  CliProcess run({.arguments = {"run", "--timeout", "1", "example:hello", "sleep", "1000"}});
+  ASSERT_TRUE(run.RunToEnd());
+  EXPECT_TRUE(IsOneLine(run, 125, {"ran longer than 1 s and was stopped", "--timeout"}));
+}
+
+TEST(Run, VerboseSpeaksOnStderrOnly) {
+  const auto run = Bulkhead({"run", "--verbose", "example:hello"});
+  EXPECT_EQ(run->status(), 0);
+  EXPECT_EQ(run->out(), kHello);
+  EXPECT_NE(run->err().find("node: "), std::string::npos) << run->err();
+  EXPECT_NE(run->err().find("kernel: "), std::string::npos) << run->err();
+}
+
+TEST(Run, TheLeastMemoryIsEnough) {
+  const auto refused = Bulkhead({"run", "--memory", "16m", "example:hello"});
+  EXPECT_TRUE(IsOneLine(*refused, 125, {"16 MiB of memory are too little", "--memory "}));
+  const std::string key = "--memory ";
+  const size_t at = refused->err().find(key);
+  ASSERT_NE(at, std::string::npos);
+  const int least = std::atoi(refused->err().c_str() + at + key.size());
+  const auto run = Bulkhead({"run", "-m", std::to_string(least) + "m", "example:hello"});
+  EXPECT_EQ(run->status(), 0) << run->err();
+  EXPECT_EQ(run->out(), kHello);
+}
+
+TEST(Run, OciLayoutAndArchives) {
+  const TempDirectory directory;
+  const std::string layout = "oci:" + HelloLayout() + ":latest";
+  const auto from_layout = Bulkhead({"run", layout});
+  EXPECT_EQ(from_layout->out(), kHello) << from_layout->err();
+  for (const std::string& reference :
+       {Skopeo(layout, "oci-archive:" + (directory / "oci.tar"), directory),
+        Skopeo(layout, "docker-archive:" + (directory / "docker.tar") + ":test/hello:1",
+               directory)}) {
+    const auto run = Bulkhead({"run", reference, "--", "echo", "from", "archive"});
+    EXPECT_EQ(run->status(), 0);
+    EXPECT_EQ(run->out(), "from archive\n");
+    EXPECT_EQ(run->err(), "");
+  }
+}
+
+}  // namespace
+}  // namespace bulkhead

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#ifndef BULKHEAD_TESTS_HARNESS_NODE_H_
+#define BULKHEAD_TESTS_HARNESS_NODE_H_
+
+// A node in QEMU, with the test at the other end of its node channel:
+//
+//   TestNode node(TestNodeOptions{.pods = {{.name = "a", .kernel = kTestGuest}}});
+//   ASSERT_TRUE(node.RunUntil([&] { return node.pod(0).end.has_value(); }));
+//   ASSERT_TRUE(node.RunToEnd());
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cli/node_decoder.h"
+#include "tests/harness/files.h"
+#include "tests/harness/qemu.h"
+
+namespace bulkhead {
+
+inline constexpr char kHypervisorElf[] = "hypervisor/hypervisor_x86_64.elf";
+inline constexpr char kSupervisorElf[] = "control/supervisor_x86_64.elf";
+inline constexpr char kVmmElf[] = "vmm/vmm_x86_64.elf";
+inline constexpr char kLoaderEfi[] = "boot/uefi/bulkhead.efi";
+inline constexpr char kTestGuestElf[] = "guest/testguest/testguest.elf";
+
+struct TestPod {
+  std::string name;
+  std::string cmdline = {};
+  uint64_t memory = uint64_t{20} << 20;  // bytes; the test guest lies above 16 MiB
+  std::string kernel = kTestGuestElf;    // file
+};
+
+// A bundle with these pods, each with a debug UART, and the programs above.
+std::string MakeTestBundle(const std::vector<TestPod>& pods);
+
+struct TestNodeOptions {
+  std::vector<TestPod> pods = {};
+  std::string bundle = {};  // bytes; empty: made from `pods`
+  bool uefi = false;        // through OVMF, else by PVH
+  std::vector<std::string> qemu_arguments = {};
+};
+
+class TestNode : private NodeFrameHandler {
+ public:
+  // What the node has said about one pod.
+  struct Pod {
+    std::string console;
+    std::optional<PodEnd> end;
+    std::string reason;
+  };
+
+  explicit TestNode(const TestNodeOptions& options);
+  ~TestNode() override;
+
+  // Takes what comes from the node until `condition` holds. False if the node ends before, if the
+  // channel is broken, or after two minutes.
+  [[nodiscard]] testing::AssertionResult RunUntil(const std::function<bool()>& condition);
+  // Until the machine has powered off.
+  [[nodiscard]] testing::AssertionResult RunToEnd();
+
+  void Send(NodeFrameType type, uint16_t pod, const std::string& payload = "");
+
+  Pod& pod(uint16_t index) { return pods_[index]; }
+  std::optional<uint32_t> pods_announced() const { return hello_; }
+  bool node_ended() const { return node_ended_; }
+  const std::string& node_error() const { return node_error_; }
+  QemuMachine& machine() { return *machine_; }
+
+ private:
+  void OnNodeHello(uint32_t version, uint32_t pods) override;
+  void OnAgentOutput(uint16_t pod, std::span<const std::byte> bytes) override;
+  void OnConsole(uint16_t pod, std::span<const std::byte> bytes) override;
+  void OnLog(uint16_t pod, const std::string& line) override;
+  void OnAgentCredit(uint16_t pod, uint32_t bytes) override;
+  void OnPodEnded(uint16_t pod, PodEnd end, const std::string& text) override;
+  void OnNodeEnded() override { node_ended_ = true; }
+  void OnNodeError(const std::string& text) override { node_error_ = text; }
+
+  testing::AssertionResult Failure(const std::string& what);
+
+  TempDirectory directory_;
+  NodeFrameDecoder decoder_;
+  std::map<uint16_t, Pod> pods_;
+  std::optional<uint32_t> hello_;
+  std::string node_error_;
+  bool node_ended_ = false;
+  int channel_ = -1;
+  std::optional<QemuMachine> machine_;
+};
+
+}  // namespace bulkhead
+
+#endif  // BULKHEAD_TESTS_HARNESS_NODE_H_

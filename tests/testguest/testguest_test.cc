@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+// guest/testguest on the real node: the platform's checks by TAP, and guests that misbehave.
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "tests/harness/node.h"
+
+namespace bulkhead {
+namespace {
+
+std::string Mode(const std::string& mode) { return "testguest.mode=" + mode; }
+
+// A plan of at least `least` checks, all of them there, in order, and all of them ok.
+testing::AssertionResult TapPassed(const std::string& tap, int least) {
+  std::istringstream lines(tap);
+  std::string line;
+  int count = 0;
+  int planned = -1;
+  std::string wrong;
+  std::getline(lines, line);
+  if (line != "TAP version 13") wrong += "\nfirst line: " + line;
+  while (std::getline(lines, line)) {
+    if (line.starts_with("1..")) {
+      planned = std::stoi(line.substr(3));
+    } else if (line.starts_with("ok " + std::to_string(count + 1) + " - ")) {
+      ++count;
+    } else {
+      if (line.starts_with("not ok ")) ++count;
+      wrong += "\n" + line;
+    }
+  }
+  if (wrong.empty() && planned == count && count >= least) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << planned << " planned, " << count << " seen, at least "
+                                     << least << " wanted; wrong:" << wrong << "\n---\n"
+                                     << tap;
+}
+
+void RunTap(bool uefi) {
+  TestNode node({.pods = {{.name = "tap"}}, .uefi = uefi});
+  ASSERT_TRUE(node.RunToEnd());
+  EXPECT_EQ(node.pods_announced(), 1u);
+  EXPECT_EQ(node.pod(0).end, PodEnd::kPoweredOff) << node.pod(0).reason;
+  EXPECT_TRUE(TapPassed(node.pod(0).console, 62));
+  EXPECT_EQ(node.node_error(), "");
+}
+
+TEST(TestGuest, PlatformIsAsPromised) { RunTap(false); }
+
+TEST(TestGuest, PlatformIsAsPromisedAfterFirmware) { RunTap(true); }
+
+TEST(TestGuest, HostileGuestsEndAlone) {
+  struct Hostile {
+    std::string mode;
+    std::string reason;  // what the user is told must have this in it
+  };
+  const std::vector<Hostile> all = {
+      {"triple-fault", "triple fault"},
+      {"jump-unmapped", "0xe0000000"},
+      {"outside-memory", "access to 0xe0000000, where there is neither memory nor device"},
+      {"hlt-cli", "the guest halted with interrupts off"},
+      {"virtq-loop", "virtio: descriptors loop"},
+      {"virtq-outside", "virtio: descriptor points outside guest memory"},
+      {"virtq-zero", "virtio: descriptor has zero length"},
+      {"virtq-huge", "virtio: descriptor length runs past guest memory"},
+      {"virtq-ahead", "virtio: available index runs ahead of the queue size"},
+  };
+  TestNodeOptions options;
+  for (const Hostile& hostile : all) {
+    options.pods.push_back({.name = hostile.mode, .cmdline = Mode(hostile.mode)});
+  }
+  // They share the node with one that only looks at the clock, and with one that takes every cycle
+  // it can get; that one lives until the others have ended.
+  const auto tap = static_cast<uint16_t>(options.pods.size());
+  options.pods.push_back({.name = "tap"});
+  const auto spin = static_cast<uint16_t>(options.pods.size());
+  options.pods.push_back({.name = "spin", .cmdline = Mode("spin-cli")});
+
+  TestNode node(options);
+  ASSERT_TRUE(node.RunUntil([&] {
+    for (uint16_t i = 0; i < spin; ++i) {
+      if (!node.pod(i).end.has_value()) return false;
+    }
+    return node.pod(spin).console == "# mode spin-cli\n";
+  }));
+  for (size_t i = 0; i < all.size(); ++i) {
+    const TestNode::Pod& pod = node.pod(static_cast<uint16_t>(i));
+    SCOPED_TRACE(all[i].mode);
+    EXPECT_EQ(pod.end, PodEnd::kGuestFault);
+    EXPECT_NE(pod.reason.find(all[i].reason), std::string::npos) << pod.reason;
+    EXPECT_EQ(pod.console, "# mode " + all[i].mode + "\n");
+  }
+  EXPECT_EQ(node.pod(tap).end, PodEnd::kPoweredOff) << node.pod(tap).reason;
+  EXPECT_TRUE(TapPassed(node.pod(tap).console, 62));
+
+  // Interrupts are off in the last one, but not in the node.
+  EXPECT_FALSE(node.pod(spin).end.has_value()) << node.pod(spin).reason;
+  EXPECT_FALSE(node.node_ended());
+  node.Send(NodeFrameType::kPodStop, spin);
+  ASSERT_TRUE(node.RunToEnd());
+  EXPECT_EQ(node.pod(spin).end, PodEnd::kStopped);
+  EXPECT_EQ(node.node_error(), "");
+}
+
+// What one leaves in a register, another must not find.
+TEST(TestGuest, GuestsDoNotDisturbEachOther) {
+  TestNode node({.pods = {{.name = "a"}, {.name = "b"}, {.name = "c"}, {.name = "d"}}});
+  ASSERT_TRUE(node.RunToEnd());
+  for (uint16_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(node.pod(i).end, PodEnd::kPoweredOff) << node.pod(i).reason;
+    EXPECT_TRUE(TapPassed(node.pod(i).console, 62));
+  }
+}
+
+// A register that CPUID does not offer, but the processor gives.
+TEST(TestGuest, ProtectionKeysCarryNothingOver) {
+  TestNode node({.pods = {{.name = "marks", .cmdline = Mode("mark-registers")},
+                          {.name = "finds", .cmdline = Mode("find-marks")}}});
+  ASSERT_TRUE(node.RunUntil([&] { return node.pod(1).end.has_value(); }));
+  EXPECT_EQ(node.pod(1).end, PodEnd::kPoweredOff) << node.pod(1).console;
+  EXPECT_NE(node.pod(0).console.find("# marked"), std::string::npos) << node.pod(0).console;
+  EXPECT_NE(node.pod(1).console.find("found 0x0"), std::string::npos) << node.pod(1).console;
+}
+
+// It never runs an instruction after its halt, so it is not in the guest that the node's interrupts
+// come.
+TEST(TestGuest, HaltedGuestWithATimerThatStormsLeavesTheNodeItsInterrupts) {
+  TestNode node({.pods = {{.name = "storm", .cmdline = Mode("timer-storm")}}});
+  ASSERT_TRUE(
+      node.RunUntil([&] { return node.pod(0).console.find("# storm\n") != std::string::npos; }));
+  node.Send(NodeFrameType::kPodStop, 0);
+  ASSERT_TRUE(node.RunToEnd());
+  EXPECT_EQ(node.pod(0).end, PodEnd::kStopped);
+}
+
+TEST(TestGuest, NodeRunsItsFillOfPods) {
+  TestNodeOptions options;
+  for (int i = 0; i < 16; ++i) {
+    options.pods.push_back({.name = "pod" + std::to_string(i), .cmdline = Mode("poweroff")});
+  }
+  TestNode node(options);
+  ASSERT_TRUE(node.RunToEnd());
+  EXPECT_EQ(node.pods_announced(), 16u);
+  for (uint16_t i = 0; i < 16; ++i) EXPECT_EQ(node.pod(i).end, PodEnd::kPoweredOff) << i;
+}
+
+TEST(TestGuest, WhatCannotStartIsSaid) {
+  const TempDirectory directory;
+  WriteFileOrDie(directory / "garbage", std::string(8192, 'x'));
+  const std::string guest = ReadFileOrDie(kTestGuestElf);
+  WriteFileOrDie(directory / "truncated", guest.substr(0, 100));
+  TestNode node({.pods = {{.name = "garbage", .kernel = directory / "garbage"},
+                          {.name = "truncated", .kernel = directory / "truncated"},
+                          {.name = "huge", .memory = uint64_t{1} << 40},
+                          {.name = "tiny", .memory = 4096},
+                          {.name = "good", .cmdline = Mode("poweroff")}}});
+  ASSERT_TRUE(node.RunToEnd());
+  for (uint16_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(node.pod(i).end, PodEnd::kNotStarted) << i << ": " << node.pod(i).reason;
+  }
+  const auto says = [&](uint16_t pod, const char* text) {
+    EXPECT_NE(node.pod(pod).reason.find(text), std::string::npos) << node.pod(pod).reason;
+  };
+  says(0, "kernel");
+  says(1, "kernel");
+  says(2, "give the node more memory or the pod less");
+  says(3, "needs at least 2 MiB");
+  EXPECT_EQ(node.pod(4).end, PodEnd::kPoweredOff) << node.pod(4).reason;
+}
+
+}  // namespace
+}  // namespace bulkhead
