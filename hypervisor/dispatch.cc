@@ -48,10 +48,15 @@ void DeliverInterprocessor(Node& node, Vcpu& sender) {
 
 void RunGuest(Node& node, Thread& thread) {
   Vcpu& vcpu = *thread.vcpu;
-  switch (vcpu.arch.Run(node.cpu.arch, *vcpu.state)) {
+  const arch::RunOutcome outcome = vcpu.arch.Run(node.cpu.arch, *vcpu.state);
+  // Whatever made the guest leave: one that never gets to run an instruction (an exception within
+  // its own delivery, a timer that fires again before it has halted) would otherwise keep
+  // interrupts off the CPU for ever. With an exit, user mode follows and takes them.
+  if (outcome != arch::RunOutcome::kExit) arch::TakeInterrupts();
+  switch (outcome) {
     case arch::RunOutcome::kExit:
-      node.cpu.trace.Add(arch::Now(), TraceKind::kExit,
-                         static_cast<uint32_t>(vcpu.state->reason), vcpu.state->detail);
+      node.cpu.trace.Add(arch::Now(), TraceKind::kExit, static_cast<uint32_t>(vcpu.state->reason),
+                         vcpu.state->detail);
       thread.vcpu = nullptr;
       vcpu.runner = nullptr;
       Release(node, vcpu);
@@ -72,11 +77,18 @@ void RunGuest(Node& node, Thread& thread) {
 void Dispatch(Node& node) {
   Cpu& cpu = node.cpu;
   for (;;) {
-    Thread* thread = ChooseThread(node, arch::Now());
-    if (node.root->end != abi::ProcessEnd::kRunning) Fatal("the supervisor has ended");
-    if (thread == nullptr) {
-      if (node.reaper.idle()) arch::WaitForInterrupt();
-      continue;
+    Thread* thread = cpu.scheduler.current();
+    if (thread == nullptr || !cpu.scheduler.settled() || !node.reaper.idle()) {
+      thread = ChooseThread(node, arch::Now());
+      if (node.root->end != abi::ProcessEnd::kRunning) Fatal("the supervisor has ended");
+      if (thread == nullptr) {
+        if (node.reaper.idle()) {
+          arch::WaitForInterrupt();
+        } else {
+          arch::TakeInterrupts();  // cleaning up after a large pod takes long
+        }
+        continue;
+      }
     }
     if (thread->vcpu != nullptr) {
       RunGuest(node, *thread);
@@ -113,7 +125,11 @@ void HandleUserFault(UserContext& context, uint64_t fault_address) {
   Dispatch(node);
 }
 
-void HandleTimer() { HandleDueTimeouts(TheNode(), Now()); }
+void HandleTimer() {
+  Node& node = TheNode();
+  node.cpu.scheduler.Unsettle();
+  HandleDueTimeouts(node, Now());
+}
 
 void HandleInterrupt(unsigned vector) {
   Node& node = TheNode();

@@ -28,11 +28,13 @@ void Scheduler::Dequeue(Thread& thread) {
 }
 
 void Scheduler::MakeReady(Thread& thread) {
+  settled_ = false;
   thread.state = Thread::State::kReady;
   Enqueue(thread, false);
 }
 
 void Scheduler::Remove(Thread& thread) {
+  settled_ = false;
   if (current_ == &thread) {
     current_ = nullptr;
   } else if (thread.state == Thread::State::kReady && thread.queue != nullptr) {
@@ -41,6 +43,7 @@ void Scheduler::Remove(Thread& thread) {
 }
 
 Thread* Scheduler::Choose(uint64_t now) {
+  settled_ = true;
   const int highest = HighestReady();
   if (current_ != nullptr) {
     const int priority = static_cast<int>(current_->priority);

@@ -35,12 +35,19 @@ class Scheduler {
 
   Thread* current() const { return current_; }
 
+  // Whether Choose would say what it said last: no thread has become ready or stopped since, and no
+  // timer has fired. The short way back after a call or a guest's exit.
+  bool settled() const { return settled_; }
+  // Time has passed: the slice may be over, a wait may have ended.
+  void Unsettle() { settled_ = false; }
+
  private:
   std::array<ThreadQueue, abi::kPriorities> ready_;  // without the current thread
   uint32_t occupied_ = 0;                            // bit: that queue is not empty
   uint64_t slice_ = 0;
   uint64_t slice_end_ = 0;
   Thread* current_ = nullptr;
+  bool settled_ = false;
 
   int HighestReady() const;
   void Enqueue(Thread& thread, bool front);

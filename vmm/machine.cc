@@ -61,10 +61,9 @@ void SetEntryState(const EntryState& entry, abi::VcpuState& state) {
 
 // Whether the vendor is AMD or Hygon, who use its registers.
 bool IsAmd() {
-  uint32_t eax = 0, ebx, ecx = 0, edx;
-  asm volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
   constexpr uint32_t kAuth = 0x68747541, kHygo = 0x6f677948;
-  return ebx == kAuth || ebx == kHygo;
+  const uint32_t vendor = ProcessorCpuid(0, 0).ebx;
+  return vendor == kAuth || vendor == kHygo;
 }
 
 std::span<std::byte> Bytes(VmmRange range) {
@@ -73,13 +72,27 @@ std::span<std::byte> Bytes(VmmRange range) {
 
 }  // namespace
 
+CpuidRegisters ProcessorCpuid(uint32_t leaf, uint32_t subleaf) {
+  CpuidRegisters r;
+  asm volatile("cpuid"
+               : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+               : "a"(leaf), "c"(subleaf));
+  return r;
+}
+
 Machine::Machine(const VmmStartup& startup)
     : started_(Now()),
       startup_(startup),
       outbox_(Bytes(startup.output), startup.supervisor_event, startup.supervisor_bits),
       input_(Bytes(startup.input)),
       mutex_(Must(call::EventCreate(), "a lock")),
-      msrs_(clock_, IsAmd(), true) {}
+      msrs_(clock_, IsAmd(), true),
+      cpuid_{.vcpu = 0,
+             .cpus = kVcpus,
+             .supported_xcr0 = SupportedXcr0(ProcessorCpuid),
+             .tsc_hz = startup.counter_hz,
+             .apic_timer_hz = startup.counter_hz,
+             .tsc_aux = true} {}
 
 void Machine::End(PodEnd end, std::string_view text) {
   outbox_.End(end, text);

@@ -18,10 +18,14 @@
 #include "vmm/devices.h"
 #include "vmm/outbox.h"
 #include "vmm/startup.h"
+#include "vmm/x86_64/cpuid.h"
 #include "vmm/x86_64/msr.h"
 #include "vmm/x86_64/pvclock.h"
 
 namespace bulkhead {
+
+// The CPUID instruction itself.
+CpuidRegisters ProcessorCpuid(uint32_t leaf, uint32_t subleaf);
 
 class Machine {
  public:
@@ -47,6 +51,7 @@ class Machine {
 
   // One exit each (exits.cc).
   void HandleExit();
+  [[noreturn]] void EndOnExit();
   void HandleIo();
   void HandleMmio();
   void HandleCpuid();
@@ -67,6 +72,7 @@ class Machine {
   std::optional<Devices> devices_;
   Pvclock clock_;
   GuestMsrs msrs_;
+  CpuidGuest cpuid_;
   uint64_t vm_ = 0;                         // handle
   std::array<uint64_t, kVcpus> vcpus_ = {}; // handles
   abi::VcpuState* state_ = nullptr;

@@ -3,8 +3,6 @@
 
 #include "arch/x86_64/guest_apic.h"
 
-#include <bit>
-
 namespace bulkhead::arch {
 namespace {
 
@@ -46,37 +44,32 @@ constexpr uint8_t kFirstVector = 16;
 
 }  // namespace
 
-int GuestApic::HighestBit(const Bits& bits) {
-  for (int word = 3; word >= 0; --word) {
-    if (bits[word] != 0) return word * 64 + 63 - std::countl_zero(bits[word]);
-  }
-  return -1;
-}
-
 uint8_t GuestApic::ProcessorPriority() const {
-  const int serving = HighestBit(in_service_);
+  const int serving = in_service_.Highest();
   const uint8_t service_class = serving < 0 ? 0 : static_cast<uint8_t>(serving & 0xf0);
   return (task_priority_ & 0xf0) >= service_class ? task_priority_ : service_class;
 }
 
-int GuestApic::Highest() const {
-  const int vector = HighestBit(requested_);
-  if (vector < 0 || !enabled()) return -1;
+int GuestApic::HighestDeliverable() const {
+  const int vector = requested_.Highest();
+  if (!enabled()) return -1;
   return (vector & 0xf0) > (ProcessorPriority() & 0xf0) ? vector : -1;
 }
 
+int GuestApic::HighestWithoutTaskPriority() const {
+  if (!enabled()) return -1;
+  const int vector = requested_.Highest();
+  const int serving = in_service_.Highest();
+  return serving < 0 || (vector & 0xf0) > (serving & 0xf0) ? vector : -1;
+}
+
 void GuestApic::Accept(int vector) {
-  const uint64_t bit = uint64_t{1} << (vector & 63);
-  requested_[vector >> 6] &= ~bit;
-  in_service_[vector >> 6] |= bit;
+  requested_.Remove(static_cast<uint8_t>(vector));
+  in_service_.Add(static_cast<uint8_t>(vector));
 }
 
 bool GuestApic::Request(uint8_t vector) {
-  if (vector < kFirstVector) return false;
-  const uint64_t bit = uint64_t{1} << (vector & 63);
-  const bool fresh = (requested_[vector >> 6] & bit) == 0;
-  requested_[vector >> 6] |= bit;
-  return fresh;
+  return vector >= kFirstVector && requested_.Add(vector);
 }
 
 uint64_t GuestApic::TimerDivisor() const {
@@ -165,14 +158,10 @@ GuestApic::Access GuestApic::Read(uint32_t msr, uint64_t now, uint64_t* value) c
     *value = local_vectors_[msr - kLocalVectorFirst];
     return Access::kDone;
   }
-  const auto word = [&](const Bits& bits, uint32_t first) {
-    const uint32_t index = msr - first;
-    return bits[index / 2] >> (index % 2 * 32) & 0xffffffff;
-  };
   if (msr >= kInService && msr < kInService + 8) {
-    *value = word(in_service_, kInService);
+    *value = in_service_.Register(msr - kInService);
   } else if (msr >= kRequested && msr < kRequested + 8) {
-    *value = word(requested_, kRequested);
+    *value = requested_.Register(msr - kRequested);
   } else if (msr >= kTriggerMode && msr < kTriggerMode + 8) {
     *value = 0;  // every interrupt here is an edge
   } else {
@@ -219,12 +208,10 @@ GuestApic::Access GuestApic::Write(uint32_t msr, uint64_t value, uint64_t now) {
   if (msr != kIcr && value >> 32 != 0) return Access::kFault;
   const auto word = static_cast<uint32_t>(value);
   switch (msr) {
-    case kEndOfInterrupt: {
+    case kEndOfInterrupt:
       if (value != 0) return Access::kFault;
-      const int serving = HighestBit(in_service_);
-      if (serving >= 0) in_service_[serving >> 6] &= ~(uint64_t{1} << (serving & 63));
+      EndOfInterrupt();
       return Access::kDone;
-    }
     case kIcr:
       return WriteIcr(value);
     case kTaskPriority:

@@ -9,9 +9,46 @@
 // of the machine's counter, in which the guest's own counter is `tsc_offset` ahead.
 
 #include <array>
+#include <bit>
 #include <cstdint>
 
 namespace bulkhead::arch {
+
+// A set of the 256 interrupt vectors whose highest is found at once: it is looked for at every
+// entry into the guest, where it is nearly always empty.
+class VectorSet {
+ public:
+  bool empty() const { return occupied_ == 0; }
+  // -1: empty.
+  int Highest() const {
+    if (empty()) return -1;
+    const int word = std::bit_width(occupied_) - 1;
+    return word * 64 + std::bit_width(words_[static_cast<unsigned>(word)]) - 1;
+  }
+  // True if it was not there.
+  bool Add(uint8_t vector) {
+    uint64_t& word = words_[vector >> 6];
+    const bool fresh = (word & Bit(vector)) == 0;
+    word |= Bit(vector);
+    occupied_ |= 1u << (vector >> 6);
+    return fresh;
+  }
+  void Remove(uint8_t vector) {
+    uint64_t& word = words_[vector >> 6];
+    word &= ~Bit(vector);
+    if (word == 0) occupied_ &= ~(1u << (vector >> 6));
+  }
+  // Vectors 32 * index to 32 * index + 31, as a register of the x2APIC shows them.
+  uint32_t Register(uint32_t index) const {
+    return static_cast<uint32_t>(words_[index / 2] >> (index % 2 * 32));
+  }
+
+ private:
+  static constexpr uint64_t Bit(uint8_t vector) { return uint64_t{1} << (vector & 63); }
+
+  std::array<uint64_t, 4> words_ = {};
+  uint32_t occupied_ = 0;  // bit: that word is not zero
+};
 
 class GuestApic {
  public:
@@ -30,7 +67,15 @@ class GuestApic {
   // Makes a vector pending; true if it was not. Vectors below 16 are ignored, as by the hardware.
   bool Request(uint8_t vector);
   // The vector to deliver now, taking priorities into account; -1: none.
-  int Highest() const;
+  int Highest() const { return requested_.empty() ? -1 : HighestDeliverable(); }
+  // The vector to deliver if the task priority were zero; -1: none.
+  int HighestHeldBack() const { return requested_.empty() ? -1 : HighestWithoutTaskPriority(); }
+  // Whether any vector is pending, deliverable or not.
+  bool pending() const { return !requested_.empty(); }
+  // What a write of zero to the end-of-interrupt register does.
+  void EndOfInterrupt() {
+    if (!in_service_.empty()) in_service_.Remove(static_cast<uint8_t>(in_service_.Highest()));
+  }
   // The processor took the vector that Highest returned.
   void Accept(int vector);
 
@@ -51,12 +96,11 @@ class GuestApic {
   void set_tsc_offset(uint64_t offset) { tsc_offset_ = offset; }
 
  private:
-  using Bits = std::array<uint64_t, 4>;
-
   bool deadline_mode() const { return (timer_ >> 17 & 3) == 2; }
   bool enabled() const { return (spurious_ & 0x100) != 0; }
-  static int HighestBit(const Bits& bits);
   bool Addressed(uint64_t icr) const;
+  int HighestDeliverable() const;
+  int HighestWithoutTaskPriority() const;
   uint8_t ProcessorPriority() const;
   uint64_t TimerDivisor() const;
   void StartTimer(uint64_t now);
@@ -74,8 +118,8 @@ class GuestApic {
   uint64_t deadline_ = ~uint64_t{0};
   uint64_t deadline_guest_ = 0;
   uint64_t tsc_offset_ = 0;
-  Bits requested_ = {};
-  Bits in_service_ = {};
+  VectorSet requested_;
+  VectorSet in_service_;
 };
 
 }  // namespace bulkhead::arch

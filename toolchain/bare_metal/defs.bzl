@@ -109,7 +109,10 @@ def _impl(ctx):
         ])]),
     ])
 
-    opt = feature(name = "opt", flag_sets = [_fs(_COMPILE, [_fg(["-O2"])])])
+    # Files are small and calls between them are on every hot path: optimized as one program.
+    opt = feature(name = "opt", flag_sets = [
+        _fs(_COMPILE, [_fg(["-O2"] if pe else ["-O2", "-flto"])]),
+    ])
     fastbuild = feature(name = "fastbuild", flag_sets = [_fs(_COMPILE, [_fg(["-O1"])])])
     dbg = feature(name = "dbg", flag_sets = [_fs(_COMPILE, [_fg(["-Og"])])])
 

@@ -62,7 +62,7 @@ CpuidRegisters Features(const Query& query) {
   out.eax = host.eax;
   // Initial APIC id, logical processors, CLFLUSH line; no brand index.
   out.ebx = (guest.vcpu & 0xff) << 24 | (guest.cpus & 0xff) << 16 | (host.ebx & 0xff00);
-  const uint64_t xcr0 = SupportedXcr0(query.host);
+  const uint64_t xcr0 = query.guest.supported_xcr0;
   out.ecx = WithState(host.ecx & kLeaf1Ecx, xcr0, kLeaf1EcxAvx, 0) | kLeaf1EcxAlways;
   if (xcr0 == 0) out.ecx &= ~kXsave;
   if (xcr0 != 0 && (guest.cr4 & kCr4Osxsave) != 0) out.ecx |= kOsxsave;
@@ -87,7 +87,7 @@ CpuidRegisters Power(const Query&) { return {.eax = kLeaf6Eax}; }
 CpuidRegisters MoreFeatures(const Query& query) {
   if (query.subleaf > 1) return {};
   const CpuidRegisters host = query.Ask();
-  const uint64_t xcr0 = SupportedXcr0(query.host);
+  const uint64_t xcr0 = query.guest.supported_xcr0;
   if (query.subleaf == 1) {
     return {.eax = WithState(host.eax & kLeaf7_1Eax, xcr0, kLeaf7_1EaxAvx, kLeaf7_1EaxAvx512)};
   }
@@ -137,7 +137,7 @@ uint32_t StateSize(HostCpuid host, uint64_t components, bool compacted) {
 }
 
 CpuidRegisters ExtendedState(const Query& query) {
-  const uint64_t supported = SupportedXcr0(query.host);
+  const uint64_t supported = query.guest.supported_xcr0;
   if (supported == 0) return {};
   const uint64_t enabled = query.guest.xcr0 & supported;
   if (query.subleaf == 0) {
@@ -196,7 +196,7 @@ CpuidRegisters ExtendedRange(const Query& query) {
 
 CpuidRegisters ExtendedFeatures(const Query& query) {
   CpuidRegisters out = query.Ask();
-  const uint64_t xcr0 = SupportedXcr0(query.host);
+  const uint64_t xcr0 = query.guest.supported_xcr0;
   out.ecx = WithState(out.ecx & kExtended1Ecx, xcr0, kExtended1EcxAvx, 0);
   // Where the machine has AMD's duplicates, the APIC is one of them.
   const uint32_t apic = out.edx & kExtended1EdxApic;

@@ -25,6 +25,9 @@ struct CpuidGuest {
   // Current values of the one that asks: CR4.OSXSAVE and the size of the enabled state show.
   uint64_t cr4 = 0;
   uint64_t xcr0 = 1;
+  // SupportedXcr0 of the machine. Kept, because asking takes two CPUID instructions, each of them
+  // an exit where the machine is a virtual one itself.
+  uint64_t supported_xcr0 = 0;
   uint64_t tsc_hz = 0;         // of the guest's counter; 0: not known
   uint64_t apic_timer_hz = 0;  // of its local APIC timer before the divider; 0: not known
   bool tsc_aux = false;        // IA32_TSC_AUX is the guest's own: RDTSCP and RDPID are shown

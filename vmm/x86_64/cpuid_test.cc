@@ -52,6 +52,7 @@ class CpuidTest : public testing::Test {
   ~CpuidTest() override { machine = nullptr; }
 
   CpuidRegisters Get(uint32_t leaf, uint32_t subleaf = 0) {
+    guest_.supported_xcr0 = SupportedXcr0(&Machine);
     return GuestCpuid(leaf, subleaf, guest_, &Machine);
   }
   static std::string Chars(CpuidRegisters r) {

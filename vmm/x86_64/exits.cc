@@ -51,14 +51,6 @@ void FromCpuState(const CpuState& cpu, abi::VcpuState& state) {
   state.rflags = cpu.rflags;
 }
 
-CpuidRegisters HostCpuidValues(uint32_t leaf, uint32_t subleaf) {
-  CpuidRegisters r;
-  asm volatile("cpuid"
-               : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
-               : "a"(leaf), "c"(subleaf));
-  return r;
-}
-
 uint32_t AllOnes(uint32_t width) { return width >= 4 ? ~0u : (1u << (8 * width)) - 1; }
 
 }  // namespace
@@ -69,7 +61,6 @@ void Machine::InjectGeneralProtection() {
 }
 
 void Machine::HandleExit() {
-  Text<256> text;
   switch (state_->reason) {
     case abi::ExitReason::kNone:
     case abi::ExitReason::kKicked:
@@ -94,6 +85,15 @@ void Machine::HandleExit() {
       state_->gpr[abi::kRax] = kKvmNoSuchCall;
       SkipInstruction();
       return;
+    default:
+      EndOnExit();
+  }
+}
+
+// Exits after which a guest cannot go on.
+void Machine::EndOnExit() {
+  Text<256> text;
+  switch (state_->reason) {
     case abi::ExitReason::kShutdown:
       text << "triple fault at " << Hex{state_->rip};
       break;
@@ -107,21 +107,19 @@ void Machine::HandleExit() {
     case abi::ExitReason::kUnsupported:
       text << "exit " << Hex{state_->detail} << " at " << Hex{state_->rip} << " is not supported";
       break;
+    default:
+      text << "exit of unknown kind " << static_cast<uint32_t>(state_->reason);
+      break;
   }
   EndWithFault(text.view());
 }
 
 void Machine::HandleCpuid() {
-  const CpuidGuest guest = {.vcpu = 0,
-                            .cpus = kVcpus,
-                            .cr4 = state_->cr4,
-                            .xcr0 = state_->xcr0,
-                            .tsc_hz = startup_.counter_hz,
-                            .apic_timer_hz = startup_.counter_hz,
-                            .tsc_aux = true};
+  cpuid_.cr4 = state_->cr4;
+  cpuid_.xcr0 = state_->xcr0;
   const CpuidRegisters values =
       GuestCpuid(static_cast<uint32_t>(state_->gpr[abi::kRax]),
-                 static_cast<uint32_t>(state_->gpr[abi::kRcx]), guest, HostCpuidValues);
+                 static_cast<uint32_t>(state_->gpr[abi::kRcx]), cpuid_, ProcessorCpuid);
   state_->gpr[abi::kRax] = values.eax;
   state_->gpr[abi::kRbx] = values.ebx;
   state_->gpr[abi::kRcx] = values.ecx;

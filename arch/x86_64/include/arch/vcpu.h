@@ -70,10 +70,12 @@ class Vcpu {
   void TakeState(abi::VcpuState& state);
   void GiveState(abi::VcpuState& state, bool system);
   void PrepareEntry();
+  void DeliverInterrupt();
   void RaiseException(unsigned vector, uint32_t error, bool has_error);
   void Advance(unsigned length);
   bool Msr(bool write);
   RunOutcome SendInterrupt();
+  bool IsEndOfInterrupt() const;
   RunOutcome SlowExit(Cpu& cpu, abi::VcpuState& state);
   RunOutcome Leave(abi::VcpuState& state, abi::ExitReason reason, uint64_t detail, uint64_t info,
                    unsigned length, bool system);
