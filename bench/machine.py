@@ -132,6 +132,7 @@ class Bench:
                         selector.unregister(key.fileobj)
                     if frames and key.fileobj is out:
                         data = frames.feed(data)
+                        out.sendall(frames.acknowledgement())
                     *complete, partial[key.fileobj] = (partial[key.fileobj] + data).split(b"\n")
                     for line in complete:
                         lines.append(line.decode(errors="replace").rstrip("\r"))

@@ -8,7 +8,7 @@ import zlib
 
 MAGIC = 0x314B4842  # control/node_frame.h
 HEADER = struct.Struct("<IBBHII")
-CONSOLE, LOG, POD_ENDED, NODE_ERROR = 3, 4, 6, 8
+CONSOLE, LOG, POD_ENDED, NODE_ERROR, TAKEN = 3, 4, 6, 8, 34
 
 
 class FrameError(Exception):
@@ -20,6 +20,7 @@ class FrameReader:
 
     def __init__(self):
         self._bytes = b""
+        self._taken = [0, 0]
 
     def feed(self, data):
         """Takes bytes of the channel, returns bytes of text."""
@@ -32,6 +33,7 @@ class FrameReader:
             if len(self._bytes) < HEADER.size + length:
                 break
             payload = self._bytes[HEADER.size:HEADER.size + length]
+            self._taken = [self._taken[0] + HEADER.size + length, self._taken[1] + 1]
             self._bytes = self._bytes[HEADER.size + length:]
             if kind == CONSOLE:
                 text += payload
@@ -40,6 +42,15 @@ class FrameReader:
             elif kind == POD_ENDED:
                 text += b"pod ended: " + payload[4:] + b"\n"
         return text
+
+    def acknowledgement(self):
+        """The frame that says how much feed has taken since the last; empty if there was nothing."""
+        if not self._taken[1]:
+            return b""
+        header = HEADER.pack(MAGIC, TAKEN, 0, 0, 8, 0)[:12]
+        frame = header + struct.pack("<III", zlib.crc32(header), *self._taken)
+        self._taken = [0, 0]
+        return frame
 
 
 def measured(lines):

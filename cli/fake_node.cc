@@ -80,6 +80,7 @@ AgentHeader NextAgentMessage(std::string* payload) {
     if (!NodeFrameHeaderValid(frame)) std::exit(7);
     Receive(frame.length, &bytes);
     if (frame.type == NodeFrameType::kPodStop) PowerOff(PodEnd::kStopped, "");
+    if (frame.type == NodeFrameType::kTaken) continue;
     stream += bytes;
     Send(NodeFrameType::kAgentCredit, Word(frame.length));
   }

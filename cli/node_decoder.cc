@@ -115,10 +115,21 @@ bool NodeFrameDecoder::Feed(std::span<const std::byte> bytes) {
       if (header_.length > 0) continue;
     }
     if (!Dispatch()) return false;
+    taken_bytes_ += static_cast<uint32_t>(buffer_.size());
+    ++taken_frames_;
     buffer_.clear();
     have_header_ = false;
   }
   return false;
+}
+
+std::string NodeFrameDecoder::TakeAcknowledgement() {
+  if (taken_bytes_ < kNodeTakenBytes && taken_frames_ < kNodeTakenFrames) return {};
+  const uint32_t taken[] = {taken_bytes_, taken_frames_};
+  taken_bytes_ = 0;
+  taken_frames_ = 0;
+  return EncodeNodeFrame(NodeFrameType::kTaken, 0,
+                         std::string(reinterpret_cast<const char*>(taken), sizeof(taken)));
 }
 
 std::string EncodeNodeFrame(NodeFrameType type, uint16_t pod, const std::string& payload) {

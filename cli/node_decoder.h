@@ -38,6 +38,10 @@ class NodeFrameDecoder {
   bool Feed(std::span<const std::byte> bytes);
   const std::string& error() const { return error_; }
 
+  // A kTaken frame for the node when enough has been taken since the last, else nothing. To be
+  // asked after every Feed.
+  std::string TakeAcknowledgement();
+
  private:
   bool Fail(const char* error);
   bool CheckHeader();
@@ -49,6 +53,8 @@ class NodeFrameDecoder {
   std::vector<std::byte> buffer_;  // header, then payload
   bool have_header_ = false;
   bool have_hello_ = false;
+  uint32_t taken_bytes_ = 0;  // since the last acknowledgement
+  uint32_t taken_frames_ = 0;
 };
 
 // A whole frame.

@@ -194,7 +194,11 @@ void NodeSession::ReadChannel() {
     machine_->channel.reset();
     return;
   }
-  if (node_decoder_.Feed(std::span(buffer).first(static_cast<size_t>(n)))) return;
+  if (node_decoder_.Feed(std::span(buffer).first(static_cast<size_t>(n)))) {
+    to_node_ += node_decoder_.TakeAcknowledgement();
+    FlushToNode();
+    return;
+  }
   if (!Ended()) {
     End(kExitOwnError, "the node's channel is broken: " + node_decoder_.error() + kSeeLog);
   }

@@ -9,16 +9,19 @@
 namespace bulkhead {
 
 size_t NodeChannel::Room() const {
-  const size_t free = kQueueBytes - (out_end_ - out_start_);
-  if (free <= sizeof(NodeFrameHeader)) return 0;
+  const size_t free = kNodeWindowBytes - outstanding_bytes_;
+  if (free <= sizeof(NodeFrameHeader) || outstanding_frames_ >= kNodeWindowFrames) return 0;
   return std::min<size_t>(free - sizeof(NodeFrameHeader), kNodeFrameMaxPayload);
 }
 
 bool NodeChannel::Send(NodeFrameType type, uint16_t pod, std::span<const std::byte> payload) {
   const size_t total = sizeof(NodeFrameHeader) + payload.size();
-  if (payload.size() > kNodeFrameMaxPayload || total > kQueueBytes - (out_end_ - out_start_)) {
+  if (payload.size() > kNodeFrameMaxPayload || total > kNodeWindowBytes - outstanding_bytes_ ||
+      outstanding_frames_ >= kNodeWindowFrames) {
     return false;
   }
+  outstanding_bytes_ += static_cast<uint32_t>(total);
+  ++outstanding_frames_;
   if (total > kQueueBytes - out_end_) {
     std::memmove(out_.data(), out_.data() + out_start_, out_end_ - out_start_);
     out_end_ -= out_start_;
@@ -45,6 +48,16 @@ bool NodeChannel::Flush() {
   return true;
 }
 
+bool NodeChannel::HandleTaken(std::span<const std::byte> payload) {
+  std::array<uint32_t, 2> taken;
+  if (payload.size() != sizeof(taken)) return false;
+  std::memcpy(taken.data(), payload.data(), sizeof(taken));
+  if (taken[0] > outstanding_bytes_ || taken[1] > outstanding_frames_) return false;
+  outstanding_bytes_ -= taken[0];
+  outstanding_frames_ -= taken[1];
+  return true;
+}
+
 Status NodeChannel::Receive(Handler& handler) {
   while (!broken_) {
     // The header first, then as much as it says: never more than belongs to this frame.
@@ -63,8 +76,10 @@ Status NodeChannel::Receive(Handler& handler) {
       broken_ = !NodeFrameHeaderValid(header);
       if (broken_ || in_length_ < sizeof(header) + header.length) continue;
     }
-    broken_ = !handler.HandleFrame(header.type, header.pod,
-                                   {in_.data() + sizeof(header), header.length});
+    const std::span<const std::byte> payload(in_.data() + sizeof(header), header.length);
+    broken_ = header.type == NodeFrameType::kTaken
+                  ? !HandleTaken(payload)
+                  : !handler.HandleFrame(header.type, header.pod, payload);
     in_length_ = 0;
   }
   return Status::kCorrupt;

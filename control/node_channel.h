@@ -4,8 +4,9 @@
 #ifndef BULKHEAD_CONTROL_NODE_CHANNEL_H_
 #define BULKHEAD_CONTROL_NODE_CHANNEL_H_
 
-// The supervisor's end of the node channel: frames out, frames in, over a byte link that takes what
-// it has room for.
+// The supervisor's end of the node channel: frames out, frames in, over a byte link. No more is
+// queued or under way than the protocol's window: a reader that stops holds the node back, and
+// nothing is lost.
 
 #include <array>
 #include <cstddef>
@@ -58,14 +59,19 @@ class NodeChannel {
   Status Receive(Handler& handler);
 
  private:
-  static constexpr size_t kQueueBytes = size_t{128} * 1024;
+  static constexpr size_t kQueueBytes = kNodeWindowBytes;
 
   NodeLink& link_;
+  bool HandleTaken(std::span<const std::byte> payload);
+
   std::array<std::byte, kQueueBytes> out_;
   size_t out_start_ = 0;
   size_t out_end_ = 0;
   std::array<std::byte, sizeof(NodeFrameHeader) + kNodeFrameMaxPayload> in_;
   size_t in_length_ = 0;
+  // Queued or sent, and not yet taken by the other side.
+  uint32_t outstanding_bytes_ = 0;
+  uint32_t outstanding_frames_ = 0;
   bool broken_ = false;
 };
 

@@ -65,6 +65,13 @@ class NodeChannelTest : public ::testing::Test {
     Arrive(MakeNodeFrameHeader(type, pod, static_cast<uint32_t>(payload.size())), payload);
   }
 
+  // The other side says what it took.
+  void Taken(uint32_t bytes, uint32_t frames) {
+    const uint32_t words[] = {bytes, frames};
+    Arrive(NodeFrameType::kTaken, 0, {reinterpret_cast<const char*>(words), sizeof(words)});
+    EXPECT_EQ(channel_->Receive(collector_), Status::kOk);
+  }
+
   FakeLink link_;
   std::unique_ptr<NodeChannel> channel_ = std::make_unique<NodeChannel>(link_);
   Collector collector_;
@@ -156,10 +163,14 @@ TEST_F(NodeChannelTest, RoomIsWhatSendTakes) {
     EXPECT_TRUE(channel_->Send(NodeFrameType::kConsole, 0, std::string(room, 'x')));
     total += room;
   }
+  EXPECT_LE(total, kNodeWindowBytes);
   EXPECT_FALSE(channel_->Send(NodeFrameType::kConsole, 0, std::string_view("x")));
-  // Part of it leaves: as much can be queued again, though not at the queue's end.
-  link_.room = 2 * kNodeFrameMaxPayload;
+  // With the link it is still under way: only who took it makes room.
+  link_.room = 40 * 1024;
   EXPECT_FALSE(channel_->Flush());
+  EXPECT_EQ(channel_->Room(), 0u);
+  Taken(2000, 1);
+  EXPECT_EQ(channel_->Room(), 2000 - sizeof(NodeFrameHeader));
   EXPECT_TRUE(channel_->Send(NodeFrameType::kConsole, 0, std::string(1000, 'y')));
   link_.room = SIZE_MAX;
   EXPECT_TRUE(channel_->Flush());
@@ -168,6 +179,22 @@ TEST_F(NodeChannelTest, RoomIsWhatSendTakes) {
   size_t received = 0;
   for (const Frame& frame : collector_.frames) received += frame.payload.size();
   EXPECT_EQ(received, total + 1000);
+}
+
+TEST_F(NodeChannelTest, SmallFramesAreBoundedInNumber) {
+  uint32_t sent = 0;
+  while (channel_->Send(NodeFrameType::kLog, 0, std::string_view("x"))) ++sent;
+  EXPECT_EQ(sent, kNodeWindowFrames);
+  EXPECT_EQ(channel_->Room(), 0u);
+  Taken(17, 1);
+  EXPECT_TRUE(channel_->Send(NodeFrameType::kLog, 0, std::string_view("x")));
+  EXPECT_FALSE(channel_->Send(NodeFrameType::kLog, 0, std::string_view("x")));
+}
+
+TEST_F(NodeChannelTest, NobodyTakesMoreThanWasSent) {
+  EXPECT_TRUE(channel_->Send(NodeFrameType::kLog, 0, std::string_view("x")));
+  Arrive(NodeFrameType::kTaken, 0, std::string_view("\x12\0\0\0\1\0\0\0", 8));
+  EXPECT_EQ(channel_->Receive(collector_), Status::kCorrupt);
 }
 
 }  // namespace

@@ -22,6 +22,14 @@ namespace bulkhead {
 inline constexpr uint32_t kNodeFrameMagic = 0x314b4842;  // "BHK1"
 inline constexpr uint32_t kNodeProtocolVersion = 1;
 inline constexpr uint32_t kNodeFrameMaxPayload = 32 * 1024;  // bytes
+// What the node may have under way that the other side has not said it has taken (kTaken): bytes of
+// frames, headers included, and frames. Links such as QEMU's console port drop what the other side
+// has no room for; a socket's buffer always has room for this much.
+inline constexpr uint32_t kNodeWindowBytes = 64 * 1024;
+inline constexpr uint32_t kNodeWindowFrames = 64;
+// Whoever reads says so at the latest when it has taken this much.
+inline constexpr uint32_t kNodeTakenBytes = kNodeWindowBytes / 4;
+inline constexpr uint32_t kNodeTakenFrames = kNodeWindowFrames / 4;
 // Bytes of kAgentInput that may be under way to one pod before it grants more.
 inline constexpr uint32_t kNodeInitialCredit = 64 * 1024;
 
@@ -38,6 +46,7 @@ enum class NodeFrameType : uint8_t {
   // To the node.
   kAgentInput = 32,  // bytes to the pod's guest agent
   kPodStop = 33,     // end the pod at once
+  kTaken = 34,       // u32 bytes, u32 frames: taken since the last kTaken
 };
 
 struct NodeFrameHeader {

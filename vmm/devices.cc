@@ -13,6 +13,7 @@
 namespace bulkhead {
 namespace {
 
+constexpr uint32_t kConsoleDevice = 0;  // added first
 constexpr uint32_t kConsolePort = 0;
 constexpr uint32_t kAgentPort = 1;
 
@@ -152,9 +153,10 @@ size_t Devices::Entropy(std::span<std::byte> out) {
 bool Devices::Continue() {
   if (output_blocked_) {
     output_blocked_ = false;
-    const bool console = console_.Resume(kConsolePort);
-    const bool agent = console_.Resume(kAgentPort);
-    if ((console || agent) && !output_blocked_) return true;
+    // As if the guest had asked again: what a turn does not finish stays pending.
+    MmioTransport& console = *transports_[kConsoleDevice];
+    console.NotifyQueue(ConsoleDevice::TransmitQueue(kConsolePort));
+    console.NotifyQueue(ConsoleDevice::TransmitQueue(kAgentPort));
   }
   input_possible_ = false;
   FeedInput();

@@ -83,6 +83,7 @@ testing::AssertionResult TestNode::RunUntil(const std::function<bool()>& conditi
     if (!decoder_.Feed(std::span(buffer).first(static_cast<size_t>(count)))) {
       return Failure("the node channel is broken: " + decoder_.error());
     }
+    SendAll(decoder_.TakeAcknowledgement());
   }
   return testing::AssertionSuccess();
 }
@@ -96,7 +97,10 @@ testing::AssertionResult TestNode::RunToEnd() {
 }
 
 void TestNode::Send(NodeFrameType type, uint16_t pod, const std::string& payload) {
-  const std::string frame = EncodeNodeFrame(type, pod, payload);
+  SendAll(EncodeNodeFrame(type, pod, payload));
+}
+
+void TestNode::SendAll(const std::string& frame) {
   size_t sent = 0;
   while (sent < frame.size()) {
     const ssize_t count = send(channel_, frame.data() + sent, frame.size() - sent, MSG_NOSIGNAL);

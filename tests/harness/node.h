@@ -76,6 +76,7 @@ class TestNode : private NodeFrameHandler {
   QemuMachine& machine() { return *machine_; }
 
  private:
+  void SendAll(const std::string& frame);
   void OnNodeHello(uint32_t version, uint32_t pods) override;
   void OnAgentOutput(uint16_t pod, std::span<const std::byte> bytes) override;
   void OnConsole(uint16_t pod, std::span<const std::byte> bytes) override;
