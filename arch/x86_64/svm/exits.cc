@@ -62,18 +62,25 @@ void Vcpu::DeliverInterrupt() {
   v.virtual_interrupt = control;
 }
 
-void Vcpu::PrepareEntry() {
+// The guest's task priority, and a timer that ends its run in time.
+inline void Vcpu::ArmEntry() {
   Vmcb& v = *vmcb_;
-  if (const uint64_t now = ReadTsc(); now >= apic_.deadline()) apic_.Expire(now);
-  // The intercept is on while an interrupt waits for the guest to take it.
-  if (apic_.pending() || (v.intercept1 & kInterceptVintr) != 0) DeliverInterrupt();
   v.virtual_interrupt = (v.virtual_interrupt & ~kVirtualTprMask) | apic_.task_priority() >> 4;
-
   const uint64_t deadline = std::min(cpu_->host_deadline, apic_.deadline());
   if (cpu_->armed_deadline != deadline) {
     cpu_->armed_deadline = deadline;
     ProgramTimer(deadline);
   }
+}
+
+void Vcpu::PrepareEntry() {
+  const uint64_t now = ReadTsc();
+  // The intercept is on while an interrupt waits for the guest to take it.
+  const bool waiting = apic_.pending() || (vmcb_->intercept1 & kInterceptVintr) != 0;
+  if (now < apic_.deadline() && !waiting) return ArmEntry();
+  apic_.Expire(now);
+  DeliverInterrupt();
+  ArmEntry();
 }
 
 bool Vcpu::Msr(bool write) {

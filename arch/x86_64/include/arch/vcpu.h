@@ -71,6 +71,7 @@ class Vcpu {
   void GiveState(abi::VcpuState& state, bool system);
   void PrepareEntry();
   void DeliverInterrupt();
+  void ArmEntry();
   void RaiseException(unsigned vector, uint32_t error, bool has_error);
   void Advance(unsigned length);
   bool Msr(bool write);
