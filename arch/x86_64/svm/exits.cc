@@ -73,13 +73,17 @@ inline void Vcpu::ArmEntry() {
   }
 }
 
+void Vcpu::PrepareInterrupt(uint64_t now) {
+  apic_.Expire(now);
+  DeliverInterrupt();
+  ArmEntry();
+}
+
 void Vcpu::PrepareEntry() {
   const uint64_t now = ReadTsc();
   // The intercept is on while an interrupt waits for the guest to take it.
   const bool waiting = apic_.pending() || (vmcb_->intercept1 & kInterceptVintr) != 0;
-  if (now < apic_.deadline() && !waiting) return ArmEntry();
-  apic_.Expire(now);
-  DeliverInterrupt();
+  if (now >= apic_.deadline() || waiting) return PrepareInterrupt(now);
   ArmEntry();
 }
 

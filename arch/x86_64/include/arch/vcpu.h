@@ -70,6 +70,8 @@ class Vcpu {
   void TakeState(abi::VcpuState& state);
   void GiveState(abi::VcpuState& state, bool system);
   void PrepareEntry();
+  // Not part of PrepareEntry, which most often has nothing to deliver and is short then.
+  [[gnu::noinline]] void PrepareInterrupt(uint64_t now);
   void DeliverInterrupt();
   void ArmEntry();
   void RaiseException(unsigned vector, uint32_t error, bool has_error);
