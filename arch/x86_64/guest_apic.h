@@ -71,7 +71,7 @@ class GuestApic {
   // Whether any vector is pending, deliverable or not.
   bool pending() const { return !requested_.empty(); }
   // What a write of zero to the end-of-interrupt register does.
-  void EndOfInterrupt() {
+  [[gnu::always_inline]] void EndOfInterrupt() {
     if (!in_service_.empty()) in_service_.Remove(static_cast<uint8_t>(in_service_.Highest()));
   }
   // The processor took the vector that Highest returned.

@@ -78,7 +78,7 @@ class Vcpu {
   void Advance(unsigned length);
   bool Msr(bool write);
   RunOutcome SendInterrupt();
-  bool IsEndOfInterrupt() const;
+  uint64_t MsrOperand() const;
   RunOutcome SlowExit(Cpu& cpu, abi::VcpuState& state);
   RunOutcome Leave(abi::VcpuState& state, abi::ExitReason reason, uint64_t detail, uint64_t info,
                    unsigned length, bool system);
