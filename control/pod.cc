@@ -36,6 +36,15 @@ uint64_t TakeFileAddress(uint64_t* next, uint64_t physical, uint64_t length) {
   return start;
 }
 
+// What a VMM says becomes a line of the node's log: it must not look like several, nor speak to a
+// terminal.
+void MakeOneLine(std::span<std::byte> text) {
+  for (std::byte& byte : text) {
+    const auto c = static_cast<char>(byte);
+    if (c < ' ' || c > '~') byte = std::byte{'?'};
+  }
+}
+
 }  // namespace
 
 Status Pod::Share(const OwnMemory& memory, uint64_t address, uint64_t rights) {
@@ -59,8 +68,7 @@ Status Pod::LoadVmm(const PodSupplies& supplies) {
   }
   const Result<OwnMemory> stack = AllocateMemory(*supplies.area, kStackBytes);
   if (!stack.ok()) return stack.status();
-  const Status status =
-      Share(*stack, kStackTop - kStackBytes, uint64_t{abi::kRead} | abi::kWrite);
+  const Status status = Share(*stack, kStackTop - kStackBytes, uint64_t{abi::kRead} | abi::kWrite);
   FreeMemory(*stack);
   return status;
 }
@@ -80,8 +88,8 @@ Status Pod::MapFile(const PodSupplies& supplies, std::string_view file, VmmRange
     return Status::kCorrupt;
   }
   const uint64_t length = AlignUp(entry.data.size(), kPageSize);
-  const uint64_t address = TakeFileAddress(
-      &file_address_, supplies.bundle_physical + entry.data_offset, length);
+  const uint64_t address =
+      TakeFileAddress(&file_address_, supplies.bundle_physical + entry.data_offset, length);
   range = {address, entry.data.size()};
   return MapInProcess(process_, address, supplies.bundle_memory, entry.data_offset, length,
                       abi::kRead);
@@ -182,9 +190,8 @@ Status Pod::Start(const PodSupplies& supplies, std::string_view name, uint16_t i
     startup.own_event = own.value[0];
     startup.supervisor_event = ours.value[0];
     BULKHEAD_RETURN_IF_ERROR(MakeStartup(supplies, startup));
-    const abi::Answer watch =
-        call::ProcessControl(process_, static_cast<uint64_t>(abi::ProcessOperation::kWatch),
-                             supplies.event, ended_bit);
+    const abi::Answer watch = call::ProcessControl(
+        process_, static_cast<uint64_t>(abi::ProcessOperation::kWatch), supplies.event, ended_bit);
     if (!watch.ok()) return watch.status;
     const abi::Answer thread = call::ThreadCreate(process_, supplies.vmm->entry(), kStackTop,
                                                   kStartupAddress, kVmmPriority);
@@ -204,8 +211,8 @@ Status Pod::Start(const PodSupplies& supplies, std::string_view name, uint16_t i
   granted_ = kNodeInitialCredit;
   received_ = 0;
   Text<128> line;
-  const abi::Answer id = call::ProcessControl(
-      process_, static_cast<uint64_t>(abi::ProcessOperation::kStatus), 0, 0);
+  const abi::Answer id =
+      call::ProcessControl(process_, static_cast<uint64_t>(abi::ProcessOperation::kStatus), 0, 0);
   line << "bulkhead: process " << id.value[3] << " is vmm " << name_;
   Log(line.view());
   return Status::kOk;
@@ -218,9 +225,15 @@ void Pod::TakeLastRecord(uint32_t length) {
   output_.Consume(length - part);
   if (part < sizeof(end_)) return;
   std::memcpy(&end_, text.data(), sizeof(end_));
+  // Whoever reads the channel gives the whole node up over an end that is none.
+  if (end_ > static_cast<uint32_t>(PodEnd::kStopped)) {
+    corrupt_ = true;
+    return;
+  }
   has_end_ = true;
-  end_text_ << std::string_view(reinterpret_cast<const char*>(text.data()) + sizeof(end_),
-                                part - sizeof(end_));
+  const auto line = std::span(text).first(part).subspan(sizeof(end_));
+  MakeOneLine(line);
+  end_text_ << std::string_view(reinterpret_cast<const char*>(line.data()), line.size());
 }
 
 bool Pod::PassOutput(NodeChannel& channel) {
@@ -265,13 +278,19 @@ bool Pod::PassOutput(NodeChannel& channel) {
       consumed = true;
       continue;
     }
-    if (channel.Room() < header.length) {
+    // A frame of no bytes is against the channel's rules too; a line may be empty.
+    if (type != NodeFrameType::kLog && header.length == 0) {
+      corrupt_ = true;
+      continue;
+    }
+    if (channel.Room() < std::max<uint32_t>(header.length, 1)) {
       all = false;
       break;
     }
     static std::array<std::byte, kPodRecordMaxPayload> payload;
     output_.Consume(sizeof(header));
     output_.Read(std::span(payload).first(header.length));
+    if (type == NodeFrameType::kLog) MakeOneLine(std::span(payload).first(header.length));
     channel.Send(type, index_, std::span<const std::byte>(payload).first(header.length));
     consumed = true;
   }
@@ -307,8 +326,8 @@ uint64_t Pod::VmmMemory() const { return UsageOf(process_).peak - guest_memory_ 
 
 bool Pod::process_ended() const {
   if (!running()) return false;
-  const abi::Answer status = call::ProcessControl(
-      process_, static_cast<uint64_t>(abi::ProcessOperation::kStatus), 0, 0);
+  const abi::Answer status =
+      call::ProcessControl(process_, static_cast<uint64_t>(abi::ProcessOperation::kStatus), 0, 0);
   return status.value[0] != static_cast<uint64_t>(abi::ProcessEnd::kRunning);
 }
 
@@ -318,8 +337,8 @@ void Pod::Stop() {
 }
 
 bool Pod::Finish(NodeChannel& channel) {
-  const abi::Answer status = call::ProcessControl(
-      process_, static_cast<uint64_t>(abi::ProcessOperation::kStatus), 0, 0);
+  const abi::Answer status =
+      call::ProcessControl(process_, static_cast<uint64_t>(abi::ProcessOperation::kStatus), 0, 0);
   Text<320> text;
   auto end = static_cast<PodEnd>(end_);
   if (corrupt_) {

@@ -52,9 +52,7 @@ size_t Supervisor::Send(std::span<const std::byte> bytes) {
   return have_link_ ? link_.Send(bytes) : bytes.size();
 }
 
-size_t Supervisor::Receive(std::span<std::byte> out) {
-  return have_link_ ? link_.Receive(out) : 0;
-}
+size_t Supervisor::Receive(std::span<std::byte> out) { return have_link_ ? link_.Receive(out) : 0; }
 
 void Supervisor::OpenFirmware() {
   Text<> text;
@@ -78,10 +76,9 @@ void Supervisor::OpenLink() {
     Log(text.view());
     return;
   }
-  const Status status =
-      link_.Start(platform_, {.start = static_cast<HostPhysical>(ecam.base),
-                              .first_bus = ecam.first_bus,
-                              .last_bus = ecam.last_bus});
+  const Status status = link_.Start(platform_, {.start = static_cast<HostPhysical>(ecam.base),
+                                                .first_bus = ecam.first_bus,
+                                                .last_bus = ecam.last_bus});
   have_link_ = status == Status::kOk;
   if (have_link_) return;
   text << "bulkhead: no node channel: virtio console: " << StatusName(status);
@@ -173,8 +170,7 @@ void Supervisor::StartPods() {
   }
 }
 
-bool Supervisor::HandleFrame(NodeFrameType type, uint16_t pod,
-                             std::span<const std::byte> payload) {
+bool Supervisor::HandleFrame(NodeFrameType type, uint16_t pod, std::span<const std::byte> payload) {
   if (pod >= pod_count_) return false;
   switch (type) {
     case NodeFrameType::kAgentInput:
@@ -214,8 +210,10 @@ void Supervisor::Serve() {
       Report("the node channel carries something that is not its protocol");
       return;
     }
+    // Each time another one goes first: whoever does may fill the channel.
+    first_pod_ = (first_pod_ + 1) % pod_count_;
     for (uint16_t i = 0; i < pod_count_; ++i) {
-      Pod& pod = pods_[i];
+      Pod& pod = pods_[(first_pod_ + i) % pod_count_];
       if (!pod.running()) continue;
       // First whether it has ended, then what it said: nothing comes after that.
       const bool ended = pod.process_ended();

@@ -76,6 +76,7 @@ class Supervisor final : private NodeChannel::Handler, private NodeLink {
   ElfImage vmm_;
   std::array<Pod, kMaxPods> pods_;
   uint16_t pod_count_ = 0;
+  uint16_t first_pod_ = 0;  // whose output goes first
 };
 
 }  // namespace bulkhead

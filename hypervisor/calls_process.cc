@@ -14,8 +14,8 @@ CallResult Calls::ProcessCreate(Thread& caller, uint64_t quota) {
   Process& process = **made;
   // Its own handle kSelf. A table that cannot be made leaves no half-made process behind.
   Retain(process);
-  const Result<uint64_t> self = process.capabilities.Insert(
-      {.object = &process, .rights = abi::kControl}, process.arena);
+  const Result<uint64_t> self =
+      process.capabilities.Insert({.object = &process, .rights = abi::kControl}, process.arena);
   if (!self.ok()) {
     Release(node_, process);
     EndProcess(node_, process, abi::ProcessEnd::kKilled, 0, 0);
@@ -31,14 +31,16 @@ CallResult Calls::ProcessMap(Thread& caller, Process& process, uint64_t address,
                              uint64_t offset, uint64_t length, uint64_t rights) {
   if (process.end != abi::ProcessEnd::kRunning) return Status::kEnded;
   if (!RangeWithin(address, length, abi::kUserTop)) return Status::kInvalidArgument;
+  // A part is at most a few hundred pages: forgetting everything is the cheaper flush.
+  const auto flush = [&] {
+    if (node_.cpu.space != &process) return;
+    arch::ActivateAddressSpace(arch::KernelRoot());
+    node_.cpu.space = nullptr;
+  };
   if (rights == 0) {
-    const Result<uint64_t> left = process.space.Unmap(
-        address, length, process.arena, [&](Memory& gone) { Release(node_, gone); });
-    // A part was at most a few hundred pages: forgetting everything is the cheaper flush.
-    if (node_.cpu.space == &process) {
-      arch::ActivateAddressSpace(arch::KernelRoot());
-      node_.cpu.space = nullptr;
-    }
+    const Result<uint64_t> left = process.space.Unmap(address, length, process.arena,
+                                                      [&](Memory& gone) { Release(node_, gone); });
+    flush();
     return left;
   }
   const bool write = (rights & abi::kWrite) != 0;
@@ -46,9 +48,12 @@ CallResult Calls::ProcessMap(Thread& caller, Process& process, uint64_t address,
   if (write && execute) return Status::kInvalidArgument;
   if (!RangeWithin(offset, length, memory.size())) return Status::kInvalidArgument;
   if (!MayMap(caller, memory, rights)) return Status::kDenied;
-  return process.space.Map(address, memory, offset, length,
-                           {.write = write, .execute = execute, .user = true}, process.arena,
-                           node_.pages);
+  const Result<uint64_t> done = process.space.Map(
+      address, memory, offset, length, {.write = write, .execute = execute, .user = true},
+      process.arena, node_.pages);
+  // A failure frees empty tables again; the processor may have walked into them by speculation.
+  if (!done.ok()) flush();
+  return done;
 }
 
 CallResult Calls::ProcessControl(Thread& caller, Process& process, uint64_t operation,
@@ -102,8 +107,7 @@ CallResult Calls::HandleGrant(Thread& caller, Process& process, uint64_t source,
   Object& object = *capability->object;
   Retain(object);
   const Result<uint64_t> handle = process.capabilities.Insert(
-      {.object = &object, .rights = static_cast<uint32_t>(rights), .badge = badge},
-      process.arena);
+      {.object = &object, .rights = static_cast<uint32_t>(rights), .badge = badge}, process.arena);
   if (!handle.ok()) Release(node_, object);
   return handle;
 }

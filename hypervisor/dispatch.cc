@@ -48,10 +48,15 @@ void DeliverInterprocessor(Node& node, Vcpu& sender) {
 
 void RunGuest(Node& node, Thread& thread) {
   Vcpu& vcpu = *thread.vcpu;
-  switch (vcpu.arch.Run(node.cpu.arch, *vcpu.state)) {
+  const arch::RunOutcome outcome = vcpu.arch.Run(node.cpu.arch, *vcpu.state);
+  // Whatever made the guest leave: one that never gets to run an instruction (an exception within
+  // its own delivery, a timer that fires again before it has halted) would otherwise keep
+  // interrupts off the CPU for ever. With an exit, user mode follows and takes them.
+  if (outcome != arch::RunOutcome::kExit) arch::TakeInterrupts();
+  switch (outcome) {
     case arch::RunOutcome::kExit:
-      node.cpu.trace.Add(arch::Now(), TraceKind::kExit,
-                         static_cast<uint32_t>(vcpu.state->reason), vcpu.state->detail);
+      node.cpu.trace.Add(arch::Now(), TraceKind::kExit, static_cast<uint32_t>(vcpu.state->reason),
+                         vcpu.state->detail);
       thread.vcpu = nullptr;
       vcpu.runner = nullptr;
       Release(node, vcpu);
@@ -77,7 +82,11 @@ void Dispatch(Node& node) {
       thread = ChooseThread(node, arch::Now());
       if (node.root->end != abi::ProcessEnd::kRunning) Fatal("the supervisor has ended");
       if (thread == nullptr) {
-        if (node.reaper.idle()) arch::WaitForInterrupt();
+        if (node.reaper.idle()) {
+          arch::WaitForInterrupt();
+        } else {
+          arch::TakeInterrupts();  // cleaning up after a large pod takes long
+        }
         continue;
       }
     }

@@ -161,6 +161,39 @@ TEST_F(VmTest, InterruptBeforeTheHaltIsNotLost) {
   EXPECT_EQ(entries, 3);
 }
 
+TEST_F(VmTest, InterruptsAreTakenWhateverTheGuestDoes) {
+  RunOutcome outcome = RunOutcome::kInterrupted;
+  node_.machine().guest = [&](arch::Vcpu& guest, abi::VcpuState&) {
+    guest.SetDeadline(0);  // a timer that has always fired again
+    return outcome;
+  };
+  EXPECT_TRUE(CallVmm(Call::kVcpuRun, {vcpu_}).pending);
+  for (const RunOutcome left :
+       {RunOutcome::kInterrupted, RunOutcome::kInterprocessor, RunOutcome::kHalted}) {
+    outcome = left;
+    const uint64_t before = node_.machine().interrupt_windows;
+    EXPECT_TRUE(Turn());
+    EXPECT_EQ(node_.machine().interrupt_windows, before + 1);
+  }
+}
+
+TEST_F(VmTest, InterruptsAreTakenWhileCleaningUp) {
+  // More pages than are freed before the main loop looks for a thread.
+  constexpr uint64_t kPages = 256;
+  const uint64_t memory = CallVmm(Call::kMemoryCreate, {kPages * kPageSize}).value[0];
+  uint64_t done = 0;
+  while (done < kPages * kPageSize) {
+    const Answer answer = CallVmm(
+        Call::kProcessMap, {abi::kSelf, 0x100000, memory, 0, kPages * kPageSize, kReadWrite});
+    ASSERT_TRUE(answer.ok());
+    done = answer.value[0];
+  }
+  EndProcess(node_.node(), *vmm_.process, abi::ProcessEnd::kKilled, 0, 0);
+  EXPECT_THROW(Dispatch(node_.node()), arch::fake::Idle);
+  EXPECT_TRUE(node_.node().reaper.idle());
+  EXPECT_GT(node_.machine().interrupt_windows, 1u);
+}
+
 TEST_F(VmTest, HaltedUntilItsTimer) {
   node_.machine().guest = [&](arch::Vcpu& guest, abi::VcpuState&) {
     if (guest.TakeInterrupt() >= 0) return RunOutcome::kExit;

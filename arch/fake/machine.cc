@@ -108,6 +108,7 @@ void ShareKernelHalf(HostPhysical root) {
 
 void ResumeUser(Cpu&, UserContext& context) { throw fake::BackToUser{&context}; }
 void WaitForInterrupt() { throw fake::Idle{}; }
+void TakeInterrupts() { ++fake::TheMachine().interrupt_windows; }
 
 void ResetMachine() {
   std::fprintf(stderr, "the machine was reset; its log:\n%s", fake::TheMachine().log.c_str());

@@ -46,7 +46,9 @@ Status InitializeCpu(Cpu& cpu, HostPhysical pages) {
   // User mode has no floating point: the registers belong to the guest that is loaded (TS).
   WriteCr0((ReadCr0() | kCr0Mp | kCr0Ne | kCr0Ts) & ~kCr0Em);
   const CpuidResult features = Cpuid(7);
-  uint64_t cr4 = ReadCr4() | kCr4Pge | kCr4Mce | kCr4Osfxsr | kCr4Osxmmexcpt | kCr4Osxsave;
+  // Nothing of the loader's: FSGSBASE or PCE, say, would give user mode registers that no context
+  // switch knows of.
+  uint64_t cr4 = kCr4Pae | kCr4Pge | kCr4Mce | kCr4Osfxsr | kCr4Osxmmexcpt | kCr4Osxsave;
   if ((features.ebx & (1 << 7)) != 0) cr4 |= kCr4Smep;
   if ((features.ebx & (1 << 20)) != 0) cr4 |= kCr4Smap;
   if ((features.ecx & (1 << 2)) != 0) cr4 |= kCr4Umip;
@@ -95,6 +97,11 @@ void ResumeUser(Cpu& cpu, UserContext& context) {
 void WaitForInterrupt() {
   // STI takes effect after HLT has begun: no interrupt is lost in between (AMD APM 3, STI).
   asm volatile("sti; hlt; cli" : : : "memory");
+}
+
+void TakeInterrupts() {
+  // STI takes effect after the instruction that follows it.
+  asm volatile("sti; nop; cli" : : : "memory");
 }
 
 }  // namespace bulkhead::arch

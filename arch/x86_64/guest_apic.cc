@@ -56,6 +56,13 @@ int GuestApic::HighestDeliverable() const {
   return (vector & 0xf0) > (ProcessorPriority() & 0xf0) ? vector : -1;
 }
 
+int GuestApic::HighestWithoutTaskPriority() const {
+  if (!enabled()) return -1;
+  const int vector = requested_.Highest();
+  const int serving = in_service_.Highest();
+  return serving < 0 || (vector & 0xf0) > (serving & 0xf0) ? vector : -1;
+}
+
 void GuestApic::Accept(int vector) {
   requested_.Remove(static_cast<uint8_t>(vector));
   in_service_.Add(static_cast<uint8_t>(vector));

@@ -68,6 +68,8 @@ class GuestApic {
   bool Request(uint8_t vector);
   // The vector to deliver now, taking priorities into account; -1: none.
   int Highest() const { return requested_.empty() ? -1 : HighestDeliverable(); }
+  // The vector to deliver if the task priority were zero; -1: none.
+  int HighestHeldBack() const { return requested_.empty() ? -1 : HighestWithoutTaskPriority(); }
   // Whether any vector is pending, deliverable or not.
   bool pending() const { return !requested_.empty(); }
   // What a write of zero to the end-of-interrupt register does.
@@ -98,6 +100,7 @@ class GuestApic {
   bool enabled() const { return (spurious_ & 0x100) != 0; }
   bool Addressed(uint64_t icr) const;
   int HighestDeliverable() const;
+  int HighestWithoutTaskPriority() const;
   uint8_t ProcessorPriority() const;
   uint64_t TimerDivisor() const;
   void StartTimer(uint64_t now);

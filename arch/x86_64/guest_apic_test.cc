@@ -350,6 +350,22 @@ TEST_F(GuestApicTest, TimerVectorBelow16IsNotDelivered) {
   EXPECT_EQ(apic_.deadline(), kNever);
 }
 
+TEST_F(GuestApicTest, HeldBackByTheTaskPriorityAlone) {
+  EXPECT_EQ(apic_.HighestHeldBack(), -1);
+  apic_.Request(0x51);
+  apic_.set_task_priority(0x60);
+  EXPECT_EQ(apic_.Highest(), -1);
+  EXPECT_EQ(apic_.HighestHeldBack(), 0x51);
+  apic_.set_task_priority(0);
+  apic_.Accept(apic_.Highest());
+  apic_.Request(0x5f);
+  EXPECT_EQ(apic_.HighestHeldBack(), -1) << "the one in service does";
+  apic_.Request(0x60);
+  EXPECT_EQ(apic_.HighestHeldBack(), 0x60);
+  Write(kSpurious, 0xff);
+  EXPECT_EQ(apic_.HighestHeldBack(), -1) << "the controller is off";
+}
+
 TEST_F(GuestApicTest, ReceivesWhatOthersAddressToIt) {
   // This one has id 5: cluster 0, bit 5.
   EXPECT_TRUE(apic_.Receives(uint64_t{5} << 32 | 0x70));

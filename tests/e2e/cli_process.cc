@@ -88,19 +88,30 @@ bool EndsWithin(pid_t pid, int timeout_ms) {
   return ended;
 }
 
+std::vector<pid_t> Children(pid_t pid) {
+  const std::string text = std::to_string(pid);
+  std::ifstream file("/proc/" + text + "/task/" + text + "/children");
+  EXPECT_TRUE(file.good());
+  std::vector<pid_t> out;
+  for (pid_t child; file >> child;) out.push_back(child);
+  return out;
+}
+
+std::string Name(pid_t pid) {
+  std::string name;
+  std::ifstream file("/proc/" + std::to_string(pid) + "/comm");
+  std::getline(file, name);
+  return name;
+}
+
 // What a run started and did not wait for has come to us. It may be on its way to its end, as
 // fakeroot's helper is; whatever stays is an offence. Returns the offenders' names.
 std::string ReapStrangers() {
   std::string offenders;
-  const std::string self = std::to_string(getpid());
-  std::ifstream children("/proc/self/task/" + self + "/children");
-  EXPECT_TRUE(children.good());
-  for (pid_t pid; children >> pid;) {
+  for (const pid_t pid : Children(getpid())) {
     if (Running().count(pid) != 0) continue;
     if (!EndsWithin(pid, kReapMs)) {
-      std::string name;
-      std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/comm"), name);
-      offenders += " " + name;
+      offenders += " " + Name(pid);
       kill(pid, SIGKILL);
     }
     waitpid(pid, nullptr, 0);
@@ -222,6 +233,21 @@ testing::AssertionResult CliProcess::RunToEnd() {
 
 void CliProcess::Signal(int signal) {
   if (pid_ > 0) kill(pid_, signal);
+}
+
+testing::AssertionResult CliProcess::SignalQemu(int signal) {
+  for (const pid_t pid : Children(pid_)) {
+    if (Name(pid).starts_with("qemu")) {
+      kill(pid, signal);
+      return testing::AssertionSuccess();
+    }
+  }
+  return Failure("it runs no QEMU");
+}
+
+void CliProcess::CloseOut() {
+  close(out_pipe_);
+  out_pipe_ = -1;
 }
 
 testing::AssertionResult CliProcess::Failure(const std::string& what) const {

@@ -42,6 +42,10 @@ class CliProcess {
   [[nodiscard]] testing::AssertionResult RunToEnd();
 
   void Signal(int signal);
+  // Sends a signal to the run's QEMU.
+  [[nodiscard]] testing::AssertionResult SignalQemu(int signal);
+  // Stops to read its stdout.
+  void CloseOut();
 
   int status() const { return status_; }  // exit status, 128 + N for signal N; -1 while it runs
   const std::string& out() const { return out_; }

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,54 @@ TEST(Refused, Images) {
       IsOneLine(*Bulkhead({"run", "docker-archive:/nonexistent.tar"}), 125, {"/nonexistent.tar"}));
   EXPECT_TRUE(IsOneLine(*Bulkhead({"run", "redis"}), 125, {"redis", "docker://"}));
   EXPECT_TRUE(IsOneLine(*Bulkhead({"run"}), 125, {"no image", "example:hello"}));
+}
+
+// A copy of the layout that example:hello is made from, with one blob changed by `damage`.
+std::string DamagedLayout(const TempDirectory& directory, const std::string& name,
+                          const std::function<void(std::string&)>& damage) {
+  const auto made = Bulkhead({"run", "--kernel", "/nonexistent", "example:hello"});
+  EXPECT_EQ(made->status(), 125);
+  const std::string copy = directory / name;
+  for (const auto& entry : std::filesystem::directory_iterator(CacheDirectory() + "/examples")) {
+    std::filesystem::copy(entry.path(), copy, std::filesystem::copy_options::recursive);
+  }
+  // The layer is the largest.
+  std::filesystem::path largest;
+  for (const auto& entry : std::filesystem::directory_iterator(copy + "/blobs/sha256")) {
+    if (largest.empty() || entry.file_size() > std::filesystem::file_size(largest)) {
+      largest = entry.path();
+    }
+  }
+  std::string bytes = ReadFileOrDie(largest);
+  damage(bytes);
+  WriteFileOrDie(largest, bytes);
+  return "oci:" + copy;
+}
+
+TEST(Refused, DamagedLayers) {
+  const TempDirectory directory;
+  // The image itself is in the cache: from a fresh one each.
+  const auto refuses = [&](const std::string& image, const std::vector<std::string>& texts) {
+    const TempDirectory cache;
+    std::filesystem::create_directories(cache / "kernel");
+    std::filesystem::create_directory_symlink(
+        std::filesystem::canonical(CacheDirectory() + "/kernel/amd64"), cache / "kernel/amd64");
+    CliProcess run(
+        {.arguments = {"run", image}, .environment = {{"BULKHEAD_CACHE", cache.path()}}});
+    if (auto result = run.RunToEnd(); !result) return result;
+    return IsOneLine(run, 125, texts);
+  };
+  EXPECT_TRUE(refuses(
+      DamagedLayout(directory, "flipped", [](std::string& bytes) { bytes[bytes.size() / 2] ^= 1; }),
+      {"flipped", "layer", "sha256:"}));
+  EXPECT_TRUE(refuses(DamagedLayout(directory, "truncated",
+                                    [](std::string& bytes) { bytes.resize(bytes.size() / 2); }),
+                      {"truncated", "layer"}));
+}
+
+TEST(Refused, RegistryThatIsNotThere) {
+  EXPECT_TRUE(IsOneLine(*Bulkhead({"run", "docker://localhost:1/none"}), 125,
+                        {"docker://localhost:1/none"}));
 }
 
 TEST(Refused, Options) {

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -210,6 +211,44 @@ TEST(Run, InterruptWhileTheKernelBoots) {
   ASSERT_TRUE(run.RunToEnd());
   EXPECT_EQ(run.status(), 128 + SIGINT);
   EXPECT_EQ(run.out(), "");
+}
+
+TEST(Run, ReaderThatGoesAway) {
+  CliProcess run({.arguments = {"run", "example:hello", "yes"}});
+  ASSERT_TRUE(run.RunUntil([&] { return run.out().size() > 1000; }));
+  run.CloseOut();
+  ASSERT_TRUE(run.RunToEnd());
+  EXPECT_EQ(run.status(), 128 + SIGPIPE);
+  EXPECT_EQ(run.err(), "");
+}
+
+TEST(Run, MachineThatDies) {
+  CliProcess run({.arguments = {"run", "--verbose", "example:hello"}});
+  ASSERT_TRUE(run.RunUntil([&] { return run.err().find("kernel: ") != std::string::npos; }));
+  ASSERT_TRUE(run.SignalQemu(SIGKILL));
+  ASSERT_TRUE(run.RunToEnd());
+  EXPECT_EQ(run.status(), 125);
+  EXPECT_NE(run.err().find("\nbulkhead: the node ended before its pod did (signal 9)"),
+            std::string::npos)
+      << run.err();
+}
+
+TEST(Run, KilledItselfLeavesNothingForLong) {
+  const TempDirectory temporary;
+  const std::map<std::string, std::string> environment = {{"TMPDIR", temporary.path()}};
+  CliProcess run({.arguments = {"run", "--verbose", "example:hello", "sleep", "1000"},
+                  .environment = environment});
+  ASSERT_TRUE(run.RunUntil([&] { return run.err().find("kernel: ") != std::string::npos; }));
+  run.Signal(SIGKILL);
+  ASSERT_TRUE(run.RunToEnd());  // QEMU has gone with it
+  EXPECT_EQ(run.status(), 128 + SIGKILL);
+  EXPECT_FALSE(std::filesystem::is_empty(temporary.path()));
+  // Whoever comes next tidies up.
+  CliProcess next({.arguments = {"run", "--kernel", "/nonexistent", "example:hello"},
+                   .environment = environment});
+  ASSERT_TRUE(next.RunToEnd());
+  EXPECT_EQ(next.status(), 125);
+  EXPECT_TRUE(std::filesystem::is_empty(temporary.path()));
 }
 
 TEST(Run, Timeout) {

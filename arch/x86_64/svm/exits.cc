@@ -14,8 +14,11 @@
 namespace bulkhead::arch {
 namespace {
 
+constexpr unsigned kBreakpoint = 3;
+constexpr unsigned kOverflow = 4;
 constexpr unsigned kUndefinedInstruction = 6;
 constexpr unsigned kGeneralProtection = 13;
+constexpr unsigned kMachineCheck = 18;
 
 // EXITINFO1 of an I/O exit (AMD APM 2, 15.10.2).
 constexpr uint64_t kIoIn = 1 << 0;
@@ -45,16 +48,23 @@ void Vcpu::Advance(unsigned length) {
 // Delivers the highest pending interrupt, or asks for an exit when the guest can take it.
 void Vcpu::DeliverInterrupt() {
   Vmcb& v = *vmcb_;
-  uint64_t control = v.virtual_interrupt & ~kVirtualIrq;
+  uint64_t control =
+      v.virtual_interrupt & ~(kVirtualIrq | kVirtualIgnoreTpr | kVirtualPriorityMask);
   const int vector = apic_.Highest();
   const bool wanted = vector >= 0;
+  // One that only the task priority holds back: CR8 changes without an exit, so the processor has
+  // to compare (AMD APM 2, 15.21.4).
+  const int held_back = wanted ? -1 : apic_.HighestHeldBack();
   if (wanted && (v.event_injection & kEventValid) == 0 && (v.rflags & kRflagsIf) != 0 &&
-      v.interrupt_shadow == 0) {
+      (v.interrupt_shadow & kInterruptShadow) == 0) {
     v.event_injection = static_cast<uint64_t>(vector) | kEventInterrupt | kEventValid;
     apic_.Accept(vector);
     v.intercept1 &= ~uint32_t{kInterceptVintr};
   } else if (wanted) {
-    control |= kVirtualIrq | kVirtualIgnoreTpr | kVirtualPriorityHighest;
+    control |= kVirtualIrq | kVirtualIgnoreTpr | kVirtualPriorityMask;
+    v.intercept1 |= kInterceptVintr;
+  } else if (held_back >= 0) {
+    control |= kVirtualIrq | static_cast<uint64_t>(held_back >> 4) << kVirtualPriorityShift;
     v.intercept1 |= kInterceptVintr;
   } else {
     v.intercept1 &= ~uint32_t{kInterceptVintr};
@@ -136,8 +146,10 @@ bool Vcpu::FastExit() {
   ++exits_;
   v.event_injection = 0;
   v.tlb_control = 0;
-  if (v.exit_interrupt != 0) return false;
-  apic_.set_task_priority(static_cast<uint8_t>((v.virtual_interrupt & 0xf) << 4));
+  // The guest writes CR8 without an exit. It is the upper half of the task priority.
+  const auto cr8 = static_cast<uint8_t>(v.virtual_interrupt & 0xf);
+  if (cr8 != apic_.task_priority() >> 4) apic_.set_task_priority(static_cast<uint8_t>(cr8 << 4));
+  if ((v.exit_interrupt & kEventValid) != 0) return false;
   if (code == kExitMsr) {
     const bool write = (v.exit_info1 & 1) != 0;
     const auto index = static_cast<uint32_t>(gpr_[abi::kRcx]);
@@ -170,9 +182,9 @@ RunOutcome Vcpu::Leave(abi::VcpuState& state, abi::ExitReason reason, uint64_t d
   state.reason = reason;
   state.detail = detail;
   state.info = info;
-  state.instruction_length =
-      length != 0 && svm::HasNextRip() ? static_cast<uint32_t>(vmcb_->next_rip - vmcb_->rip)
-                                       : length;
+  state.instruction_length = length != 0 && svm::HasNextRip()
+                                 ? static_cast<uint32_t>(vmcb_->next_rip - vmcb_->rip)
+                                 : length;
   GiveState(state, system);
   vmcb_->interrupt_shadow = 0;
   in_guest_ = false;
@@ -189,11 +201,16 @@ RunOutcome Vcpu::SlowExit(Cpu&, abi::VcpuState& state) {
   Vmcb& v = *vmcb_;
   const uint64_t code = v.exit_code;
 
-  // An event was being delivered when the guest left: deliver it again. Software interrupts are
-  // not: their instruction is executed again.
-  if (code != kExitInvalid && (v.exit_interrupt & kEventValid) != 0 &&
-      (v.exit_interrupt & kEventTypeMask) != kEventSoftware) {
-    v.event_injection = v.exit_interrupt;
+  // An event was being delivered when the guest left: deliver it again. Software interrupts, INT3
+  // and INTO are not: their instruction is executed again.
+  const uint64_t event = v.exit_interrupt;
+  const uint64_t type = event & kEventTypeMask;
+  const uint64_t vector = event & kEventVectorMask;
+  const bool by_instruction =
+      type == kEventSoftware ||
+      (type == kEventException && (vector == kBreakpoint || vector == kOverflow));
+  if (code != kExitInvalid && (event & kEventValid) != 0 && !by_instruction) {
+    v.event_injection = event;
   }
   v.exit_interrupt = 0;
   // FastExit carried the instruction out.
@@ -204,9 +221,7 @@ RunOutcome Vcpu::SlowExit(Cpu&, abi::VcpuState& state) {
     case kExitNmi:
     case kExitSmi:
     case kExitInit:
-      // The interrupt is still pending; it is taken here.
-      asm volatile("sti; nop; cli" : : : "memory");
-      return RunOutcome::kInterrupted;
+      // The interrupt is still pending; the caller takes it.
     case kExitVintr:
       return RunOutcome::kInterrupted;
     case kExitHlt:
@@ -277,6 +292,7 @@ RunOutcome Vcpu::SlowExit(Cpu&, abi::VcpuState& state) {
     case kExitMonitor:
     case kExitMwait:
     case kExitMwaitArmed:
+    case kExitRdpru:
       // Not offered by CPUID.
       RaiseException(kUndefinedInstruction, 0, false);
       return RunOutcome::kInterrupted;
@@ -285,6 +301,10 @@ RunOutcome Vcpu::SlowExit(Cpu&, abi::VcpuState& state) {
       return RunOutcome::kInterrupted;
     case kExitException + 17:
       RaiseException(17, 0, true);
+      return RunOutcome::kInterrupted;
+    case kExitException + kMachineCheck:
+      // The machine's, not the guest's: nobody knows how far the damage goes.
+      asm volatile("int $18");
       return RunOutcome::kInterrupted;
     default:
       return Leave(state, ExitReason::kUnsupported, code, v.exit_info1, 0, true);

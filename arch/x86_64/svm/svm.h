@@ -23,8 +23,8 @@ uint32_t AsidCount();
 bool HasNextRip();
 // Components of the extended state that guests may use (XCR0).
 uint64_t SupportedXcr0();
-// All components the processor has: what is switched between guests. A guest reaches some of them
-// whatever XCR0 says (PKRU), and all of them where XSETBV is not intercepted.
+// Components that are switched between guests: all that there are. CR4.PKE alone gives a guest
+// PKRU, whatever CPUID and XCR0 say, and QEMU does not intercept XSETBV.
 uint64_t SwitchedXcr0();
 
 }  // namespace bulkhead::arch::svm

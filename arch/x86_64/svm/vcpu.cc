@@ -32,6 +32,10 @@ void SaveVectorState(void* area) {
   asm volatile("xsave64 (%0)" : : "r"(area), "a"(~0), "d"(~0) : "memory");
 }
 void RestoreVectorState(void* area) {
+  // AMD processors restore where the last x87 instruction was only when an exception is pending
+  // (AMD APM 2, 11.5.10): loading something overwrites what the guest before left there.
+  static constexpr uint32_t kZero = 0;
+  asm volatile("fnclex; emms; fildl %0" : : "m"(kZero));
   asm volatile("xrstor64 (%0)" : : "r"(area), "a"(~0), "d"(~0) : "memory");
 }
 
@@ -69,7 +73,8 @@ void Vcpu::Initialize(uint32_t id, HostPhysical vmcb, HostPhysical vector_state,
                  kInterceptIo | kInterceptMsr | kInterceptTaskSwitch | kInterceptShutdown;
   v.intercept2 = kInterceptVmrun | kInterceptVmmcall | kInterceptVmload | kInterceptVmsave |
                  kInterceptStgi | kInterceptClgi | kInterceptSkinit | kInterceptWbinvd |
-                 kInterceptMonitor | kInterceptMwait | kInterceptMwaitArmed | kInterceptXsetbv;
+                 kInterceptMonitor | kInterceptMwait | kInterceptMwaitArmed | kInterceptXsetbv |
+                 kInterceptRdpru;
   v.io_map = Raw(svm::IoMap());
   v.msr_map = Raw(svm::MsrMap());
   v.virtual_interrupt = kVirtualMasking;

@@ -43,6 +43,7 @@ enum Intercept2 : uint32_t {
   kInterceptMwait = 1u << 11,
   kInterceptMwaitArmed = 1u << 12,
   kInterceptXsetbv = 1u << 13,
+  kInterceptRdpru = 1u << 14,
 };
 
 enum ExitCode : uint64_t {
@@ -73,6 +74,7 @@ enum ExitCode : uint64_t {
   kExitMwait = 0x8b,
   kExitMwaitArmed = 0x8c,
   kExitXsetbv = 0x8d,
+  kExitRdpru = 0x8e,
   kExitNestedFault = 0x400,
   kExitInvalid = ~uint64_t{0},
 };
@@ -84,13 +86,18 @@ inline constexpr uint64_t kEventInterrupt = 0 << 8;
 inline constexpr uint64_t kEventException = 3 << 8;
 inline constexpr uint64_t kEventSoftware = 4 << 8;
 inline constexpr uint64_t kEventTypeMask = 7 << 8;
+inline constexpr uint64_t kEventVectorMask = 0xff;
 
 // Interrupt control word (offset 0x60).
 inline constexpr uint64_t kVirtualTprMask = 0xff;
 inline constexpr uint64_t kVirtualIrq = 1 << 8;
-inline constexpr uint64_t kVirtualPriorityHighest = 0xf << 16;
+inline constexpr int kVirtualPriorityShift = 16;
+inline constexpr uint64_t kVirtualPriorityMask = 0xf << kVirtualPriorityShift;
 inline constexpr uint64_t kVirtualIgnoreTpr = 1 << 20;
 inline constexpr uint64_t kVirtualMasking = 1 << 24;
+
+// Offset 0x68; its other bits say something else.
+inline constexpr uint64_t kInterruptShadow = 1 << 0;
 
 struct Vmcb {
   uint32_t intercept_cr;

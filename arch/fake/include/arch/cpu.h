@@ -42,6 +42,7 @@ void ShareKernelHalf(HostPhysical root);
 
 [[noreturn]] void ResumeUser(Cpu& cpu, UserContext& context);  // throws fake::BackToUser
 void WaitForInterrupt();                                       // throws fake::Idle
+void TakeInterrupts();                                         // counts
 
 [[noreturn]] void ResetMachine();  // aborts
 uint64_t PortRead(uint16_t port, unsigned width);

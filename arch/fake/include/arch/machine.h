@@ -52,6 +52,7 @@ class Machine {
   uint64_t timer = ~uint64_t{0};  // last SetTimer
   HostPhysical active_root = {};  // last ActivateAddressSpace
   uint64_t address_space_switches = 0;
+  uint64_t interrupt_windows = 0;  // calls of TakeInterrupts
   std::string log;
   unsigned next_vector = 1;
   uint64_t port_value = 0;  // of the last write

@@ -77,6 +77,9 @@ void ShareKernelHalf(HostPhysical root);
 [[noreturn]] void ResumeUser(Cpu& cpu, UserContext& context);
 // Waits for an interrupt, takes it, returns.
 void WaitForInterrupt();
+// Takes the interrupts that are pending, and returns. The hypervisor runs with interrupts off: a
+// loop that neither enters user mode nor waits has to call this.
+void TakeInterrupts();
 
 // The CPU this code runs on. Not to be used while a guest's state is loaded.
 Cpu& CurrentCpu();
