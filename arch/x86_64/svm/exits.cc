@@ -236,8 +236,7 @@ RunOutcome Vcpu::SlowExit(Cpu&, abi::VcpuState& state) {
       // Reached when an event delivery was cut short; also here, not in the VMM.
       if (Msr(write)) return sending_ ? SendInterrupt() : RunOutcome::kInterrupted;
       return Leave(state, write ? ExitReason::kMsrWrite : ExitReason::kMsrRead,
-                   gpr_[abi::kRcx] & 0xffffffff,
-                   write ? MsrOperand() : 0, kLengthMsr, false);
+                   gpr_[abi::kRcx] & 0xffffffff, write ? MsrOperand() : 0, kLengthMsr, false);
     }
     case kExitCpuid:
       return Leave(state, ExitReason::kCpuid, 0, 0, kLengthCpuid, false);
