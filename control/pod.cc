@@ -205,7 +205,9 @@ Status Pod::Start(const PodSupplies& supplies, std::string_view name, uint16_t i
     GiveBack();
     return status;
   }
-  held_ = UsageOf(abi::kSelf).used - before.used - quota_;
+  // Less, if something that had ended before was given back meanwhile.
+  const uint64_t after = UsageOf(abi::kSelf).used;
+  held_ = after - std::min(after, before.used + quota_);
   granted_ = kNodeInitialCredit;
   received_ = 0;
   Text<128> line;

@@ -25,13 +25,13 @@ namespace bulkhead {
 // What all pods are made from.
 struct PodSupplies {
   const Bundle* bundle;
-  uint64_t bundle_memory;     // handle of the Memory that holds the bundle
+  uint64_t bundle_memory;  // handle of the Memory that holds the bundle
   uint64_t bundle_physical;
   const ElfImage* vmm;
   AddressArea* area;
   uint64_t counter_hz;
-  uint64_t wall_clock;        // as VmmStartup::wall_clock
-  uint64_t event;             // the supervisor's
+  uint64_t wall_clock;  // as VmmStartup::wall_clock
+  uint64_t event;       // the supervisor's
 };
 
 class Pod {
@@ -96,8 +96,8 @@ class Pod {
   uint64_t held_ = 0;          // bytes of the supervisor's own quota: VMM image, stack, rings
   bool corrupt_ = false;       // the VMM broke the rules of the output ring
   bool stopped_ = false;
-  bool has_end_ = false;   // the VMM said how it ended
-  uint32_t end_ = 0;       // PodEnd
+  bool has_end_ = false;  // the VMM said how it ended
+  uint32_t end_ = 0;      // PodEnd
   Text<256> end_text_;
 };
 

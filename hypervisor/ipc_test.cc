@@ -71,8 +71,10 @@ TEST_F(IpcTest, WaitsTimeOut) {
   EXPECT_TRUE(Wait(thread_, event, now + 50).pending);
   EXPECT_EQ(ChooseThread(node_.node(), now), &node_.root_thread());
   EXPECT_EQ(node_.machine().timer, now + 50);
+  EXPECT_TRUE(node_.node().cpu.scheduler.settled());
   node_.machine().now = now + 49;
   arch::HandleTimer();
+  EXPECT_FALSE(node_.node().cpu.scheduler.settled()) << "the timer has to be set again";
   EXPECT_TRUE(Now(thread_).pending);
   node_.machine().now = now + 50;
   arch::HandleTimer();

@@ -46,6 +46,26 @@ TEST_F(SchedulerTest, NothingToRun) {
   EXPECT_EQ(scheduler_.NextChange(), abi::kNever);
 }
 
+TEST_F(SchedulerTest, SettledUntilSomethingChanges) {
+  EXPECT_FALSE(scheduler_.settled()) << "nothing was chosen yet";
+  Thread& first = MakeReady(2);
+  EXPECT_EQ(scheduler_.Choose(0), &first);
+  EXPECT_TRUE(scheduler_.settled());
+  Thread& second = MakeReady(1);
+  EXPECT_FALSE(scheduler_.settled()) << "a thread became ready, if only a lesser one";
+  EXPECT_EQ(scheduler_.Choose(0), &first);
+  EXPECT_TRUE(scheduler_.settled());
+  scheduler_.Unsettle();
+  EXPECT_FALSE(scheduler_.settled()) << "time has passed";
+  EXPECT_EQ(scheduler_.Choose(0), &first);
+  Stop(second);
+  EXPECT_FALSE(scheduler_.settled()) << "a thread that was ready is not any more";
+  EXPECT_EQ(scheduler_.Choose(0), &first);
+  Stop(first);
+  EXPECT_FALSE(scheduler_.settled()) << "the running thread stopped";
+  EXPECT_EQ(scheduler_.Choose(0), nullptr);
+}
+
 TEST_F(SchedulerTest, HighestPriorityFirst) {
   for (uint32_t priority = 0; priority < abi::kPriorities; ++priority) MakeReady(priority);
   for (int priority = abi::kPriorities - 1; priority >= 0; --priority) {

@@ -124,15 +124,14 @@ void Machine::CreateMemory() {
   const auto region = [](uint64_t guest, uint64_t length) {
     return GuestMemory::Region{guest, Bytes({kGuestAddress + guest, length})};
   };
-  memory_ = GuestMemory(region(0, low), high != 0 ? region(layout::kHighRamStart, high)
-                                                  : GuestMemory::Region{});
+  memory_ = GuestMemory(region(0, low),
+                        high != 0 ? region(layout::kHighRamStart, high) : GuestMemory::Region{});
 }
 
 void Machine::CreateVcpu() {
   const uint64_t page = Must(call::MemoryCreate(kPageSize), "a vCPU's state");
   vcpus_[0] = Must(call::VcpuCreate(vm_, 0, page), "a vCPU");
-  Must(MapInProcess(abi::kSelf, kStateAddress, page, 0, kPageSize, kReadWrite),
-       "a vCPU's state");
+  Must(MapInProcess(abi::kSelf, kStateAddress, page, 0, kPageSize, kReadWrite), "a vCPU's state");
   state_ = reinterpret_cast<abi::VcpuState*>(kStateAddress);
 }
 
@@ -156,8 +155,8 @@ void Machine::LoadGuest() {
   const uint64_t now = Now();
   const uint64_t elapsed = now / startup_.counter_hz * 1'000'000'000 +
                            now % startup_.counter_hz * 1'000'000'000 / startup_.counter_hz;
-  clock_ = Pvclock(startup_.counter_hz, 0,
-                   startup_.wall_clock == 0 ? 0 : startup_.wall_clock + elapsed);
+  clock_ =
+      Pvclock(startup_.counter_hz, 0, startup_.wall_clock == 0 ? 0 : startup_.wall_clock + elapsed);
   SetEntryState(loaded.entry, *state_);
   state_->tsc_offset = 0 - now;
   state_->dirty = abi::kDirtySystem;

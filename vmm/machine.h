@@ -73,8 +73,8 @@ class Machine {
   Pvclock clock_;
   GuestMsrs msrs_;
   CpuidGuest cpuid_;
-  uint64_t vm_ = 0;                         // handle
-  std::array<uint64_t, kVcpus> vcpus_ = {}; // handles
+  uint64_t vm_ = 0;                          // handle
+  std::array<uint64_t, kVcpus> vcpus_ = {};  // handles
   abi::VcpuState* state_ = nullptr;
 };
 

@@ -68,9 +68,7 @@ void GuestApic::Accept(int vector) {
   in_service_.Add(static_cast<uint8_t>(vector));
 }
 
-bool GuestApic::Request(uint8_t vector) {
-  return vector >= kFirstVector && requested_.Add(vector);
-}
+bool GuestApic::Request(uint8_t vector) { return vector >= kFirstVector && requested_.Add(vector); }
 
 uint64_t GuestApic::TimerDivisor() const {
   // Bits 3, 1 and 0 give the power of two; 111 means one (Intel SDM 3A, 11.5.4).
@@ -194,8 +192,8 @@ bool GuestApic::Receives(uint64_t icr) const {
 GuestApic::Access GuestApic::WriteIcr(uint64_t value) {
   icr_ = value;
   const uint64_t shorthand = ShorthandOf(value);
-  const bool to_self = shorthand == kSelf || shorthand == kAll ||
-                       (shorthand == kNoShorthand && Addressed(value));
+  const bool to_self =
+      shorthand == kSelf || shorthand == kAll || (shorthand == kNoShorthand && Addressed(value));
   if (DeliveryOf(value) == kFixed && to_self) Request(static_cast<uint8_t>(value));
   const bool logical = (value >> 11 & 1) != 0;
   const bool only_self =

@@ -73,7 +73,7 @@ class GuestApic {
   // Whether any vector is pending, deliverable or not.
   bool pending() const { return !requested_.empty(); }
   // What a write of zero to the end-of-interrupt register does.
-  void EndOfInterrupt() {
+  [[gnu::always_inline]] void EndOfInterrupt() {
     if (!in_service_.empty()) in_service_.Remove(static_cast<uint8_t>(in_service_.Highest()));
   }
   // The processor took the vector that Highest returned.
@@ -111,7 +111,7 @@ class GuestApic {
   uint32_t spurious_ = 0xff;
   uint32_t error_ = 0;
   uint64_t icr_ = 0;
-  uint32_t timer_ = 1 << 16;                   // masked
+  uint32_t timer_ = 1 << 16;  // masked
   std::array<uint32_t, 5> local_vectors_ = {1 << 16, 1 << 16, 1 << 16, 1 << 16, 1 << 16};
   uint32_t initial_count_ = 0;
   uint32_t divide_ = 0;

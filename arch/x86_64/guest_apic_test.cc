@@ -66,6 +66,30 @@ TEST_F(GuestApicTest, NothingIsDeliveredWhileSoftwareDisabled) {
   EXPECT_EQ(apic_.Highest(), 0x40);
 }
 
+TEST(VectorSetTest, HighestAsVectorsComeAndGo) {
+  VectorSet set;
+  EXPECT_TRUE(set.empty());
+  EXPECT_EQ(set.Highest(), -1);
+  EXPECT_TRUE(set.Add(0));
+  EXPECT_FALSE(set.Add(0)) << "twice is once";
+  EXPECT_EQ(set.Highest(), 0);
+  for (const uint8_t vector : {63, 64, 65, 255}) {
+    EXPECT_TRUE(set.Add(vector));
+    EXPECT_EQ(set.Highest(), vector);
+  }
+  EXPECT_EQ(set.Register(0), 1u);
+  EXPECT_EQ(set.Register(1), 0x80000000u);
+  EXPECT_EQ(set.Register(2), 3u);
+  EXPECT_EQ(set.Register(7), 0x80000000u);
+  set.Remove(64);  // its word is not empty
+  EXPECT_EQ(set.Highest(), 255);
+  for (const int next : {65, 63, 0, -1}) {
+    set.Remove(static_cast<uint8_t>(set.Highest()));
+    EXPECT_EQ(set.Highest(), next);
+  }
+  EXPECT_TRUE(set.empty());
+}
+
 TEST_F(GuestApicTest, EveryVectorInTurn) {
   for (int vector = 0; vector < 256; ++vector) {
     const bool legal = vector >= 16;

@@ -20,7 +20,7 @@ uint32_t LocalApicId();
 void AcknowledgeInterrupt();
 
 // One-shot: interrupts with kTimerVector at or soon after the counter reaches `deadline`.
-void ProgramTimer(uint64_t deadline);
+[[gnu::noinline]] void ProgramTimer(uint64_t deadline);
 
 inline constexpr unsigned kFirstDeviceVector = 0x20;
 inline constexpr unsigned kTimerVector = 0xf0;

@@ -13,6 +13,7 @@ namespace bulkhead::arch {
 inline constexpr uint32_t kMsrApicBase = 0x1b;
 inline constexpr uint32_t kMsrTscDeadline = 0x6e0;
 inline constexpr uint32_t kMsrX2ApicFirst = 0x800;
+inline constexpr uint32_t kMsrX2ApicEoi = 0x80b;
 inline constexpr uint32_t kMsrX2ApicLast = 0x83f;
 inline constexpr uint32_t kMsrEfer = 0xc0000080;
 inline constexpr uint32_t kMsrStar = 0xc0000081;

@@ -72,13 +72,10 @@ void Vcpu::DeliverInterrupt() {
   v.virtual_interrupt = control;
 }
 
-void Vcpu::PrepareEntry() {
+// The guest's task priority, and a timer that ends its run in time.
+inline void Vcpu::ArmEntry() {
   Vmcb& v = *vmcb_;
-  if (const uint64_t now = ReadTsc(); now >= apic_.deadline()) apic_.Expire(now);
-  // The intercept is on while an interrupt waits for the guest to take it.
-  if (apic_.pending() || (v.intercept1 & kInterceptVintr) != 0) DeliverInterrupt();
   v.virtual_interrupt = (v.virtual_interrupt & ~kVirtualTprMask) | apic_.task_priority() >> 4;
-
   const uint64_t deadline = std::min(cpu_->host_deadline, apic_.deadline());
   if (cpu_->armed_deadline != deadline) {
     cpu_->armed_deadline = deadline;
@@ -86,9 +83,28 @@ void Vcpu::PrepareEntry() {
   }
 }
 
+void Vcpu::PrepareInterrupt(uint64_t now) {
+  apic_.Expire(now);
+  DeliverInterrupt();
+  ArmEntry();
+}
+
+void Vcpu::PrepareEntry() {
+  const uint64_t now = ReadTsc();
+  // The intercept is on while an interrupt waits for the guest to take it.
+  const bool waiting = apic_.pending() || (vmcb_->intercept1 & kInterceptVintr) != 0;
+  if (now >= apic_.deadline() || waiting) return PrepareInterrupt(now);
+  ArmEntry();
+}
+
+// EDX:EAX, as WRMSR and XSETBV take it.
+inline uint64_t Vcpu::MsrOperand() const {
+  return gpr_[abi::kRdx] << 32 | (vmcb_->rax & 0xffffffff);
+}
+
 bool Vcpu::Msr(bool write) {
   const auto index = static_cast<uint32_t>(gpr_[abi::kRcx]);
-  const uint64_t value = gpr_[abi::kRdx] << 32 | (vmcb_->rax & 0xffffffff);
+  const uint64_t value = MsrOperand();
   uint64_t result = 0;
   auto access = GuestApic::Access::kDone;
   if (index >= kMsrX2ApicFirst && index <= kMsrX2ApicLast) {
@@ -124,13 +140,6 @@ bool Vcpu::Msr(bool write) {
   return true;
 }
 
-inline bool Vcpu::IsEndOfInterrupt() const {
-  constexpr uint32_t kEndOfInterrupt = kMsrX2ApicFirst + 0xb;
-  return vmcb_->exit_code == kExitMsr && (vmcb_->exit_info1 & 1) != 0 &&
-         static_cast<uint32_t>(gpr_[abi::kRcx]) == kEndOfInterrupt &&
-         static_cast<uint32_t>(gpr_[abi::kRdx] | vmcb_->rax) == 0;
-}
-
 bool Vcpu::FastExit() {
   Vmcb& v = *vmcb_;
   const uint64_t code = v.exit_code;
@@ -141,14 +150,21 @@ bool Vcpu::FastExit() {
   const auto cr8 = static_cast<uint8_t>(v.virtual_interrupt & 0xf);
   if (cr8 != apic_.task_priority() >> 4) apic_.set_task_priority(static_cast<uint8_t>(cr8 << 4));
   if ((v.exit_interrupt & kEventValid) != 0) return false;
-  if (IsEndOfInterrupt()) {
-    // The most frequent exit of all. With nothing pending before and after it, what the last entry
-    // prepared still holds.
-    apic_.EndOfInterrupt();
-    Advance(kLengthMsr);
-    if (!apic_.pending()) return true;
-  } else if (code == kExitMsr) {
-    if (!Msr((v.exit_info1 & 1) != 0) || sending_) return false;
+  if (code == kExitMsr) {
+    const bool write = (v.exit_info1 & 1) != 0;
+    const auto index = static_cast<uint32_t>(gpr_[abi::kRcx]);
+    // The two writes that come with every timer interrupt are the most frequent exits of all.
+    if (write && index == kMsrX2ApicEoi && MsrOperand() == 0) {
+      apic_.EndOfInterrupt();
+      Advance(kLengthMsr);
+      // With nothing pending before and after it, what the last entry prepared still holds.
+      if (!apic_.pending()) return true;
+    } else if (write && index == kMsrTscDeadline) {
+      apic_.WriteTscDeadline(MsrOperand());
+      Advance(kLengthMsr);
+    } else if (!Msr(write) || sending_) {
+      return false;
+    }
   } else if (code == kExitHlt) {
     const uint64_t now = Now();
     if (now >= apic_.deadline()) apic_.Expire(now);
@@ -220,8 +236,7 @@ RunOutcome Vcpu::SlowExit(Cpu&, abi::VcpuState& state) {
       // Reached when an event delivery was cut short; also here, not in the VMM.
       if (Msr(write)) return sending_ ? SendInterrupt() : RunOutcome::kInterrupted;
       return Leave(state, write ? ExitReason::kMsrWrite : ExitReason::kMsrRead,
-                   gpr_[abi::kRcx] & 0xffffffff,
-                   write ? gpr_[abi::kRdx] << 32 | (v.rax & 0xffffffff) : 0, kLengthMsr, false);
+                   gpr_[abi::kRcx] & 0xffffffff, write ? MsrOperand() : 0, kLengthMsr, false);
     }
     case kExitCpuid:
       return Leave(state, ExitReason::kCpuid, 0, 0, kLengthCpuid, false);
@@ -243,7 +258,7 @@ RunOutcome Vcpu::SlowExit(Cpu&, abi::VcpuState& state) {
     case kExitInvalid:
       return Leave(state, ExitReason::kInvalidState, code, 0, 0, true);
     case kExitXsetbv: {
-      const uint64_t value = gpr_[abi::kRdx] << 32 | (v.rax & 0xffffffff);
+      const uint64_t value = MsrOperand();
       // AMD APM 3, XSETBV: x87 always, AVX only with SSE, the AVX-512 parts all or none.
       const bool valid = static_cast<uint32_t>(gpr_[abi::kRcx]) == 0 && v.cpl == 0 &&
                          (value & ~svm::SupportedXcr0()) == 0 && (value & 1) != 0 &&

@@ -17,9 +17,9 @@
 namespace bulkhead::arch {
 
 enum class RunOutcome {
-  kExit,         // VcpuState says what the VMM has to answer
-  kInterrupted,  // a host interrupt was taken: look whether something else should run
-  kHalted,       // HLT; continue when an interrupt is pending
+  kExit,            // VcpuState says what the VMM has to answer
+  kInterrupted,     // a host interrupt was taken: look whether something else should run
+  kHalted,          // HLT; continue when an interrupt is pending
   kInterprocessor,  // the guest sends an interrupt: see Sent, then continue
 };
 
@@ -32,7 +32,8 @@ class Vcpu {
   static constexpr uint64_t kPages = 2;
 
   // `vmcb` and `vector_state` are zeroed pages that stay the vCPU's until Unload.
-  void Initialize(uint32_t id, HostPhysical vmcb, HostPhysical vector_state, HostPhysical nested_root);
+  void Initialize(uint32_t id, HostPhysical vmcb, HostPhysical vector_state,
+                  HostPhysical nested_root);
 
   // Runs the guest. `siblings` finds the virtual machine's other vCPUs for inter-processor
   // interrupts.
@@ -70,12 +71,15 @@ class Vcpu {
   void TakeState(abi::VcpuState& state);
   void GiveState(abi::VcpuState& state, bool system);
   void PrepareEntry();
+  // Not part of PrepareEntry, which most often has nothing to deliver and is short then.
+  [[gnu::noinline]] void PrepareInterrupt(uint64_t now);
   void DeliverInterrupt();
+  void ArmEntry();
   void RaiseException(unsigned vector, uint32_t error, bool has_error);
   void Advance(unsigned length);
   bool Msr(bool write);
   RunOutcome SendInterrupt();
-  bool IsEndOfInterrupt() const;
+  uint64_t MsrOperand() const;
   RunOutcome SlowExit(Cpu& cpu, abi::VcpuState& state);
   RunOutcome Leave(abi::VcpuState& state, abi::ExitReason reason, uint64_t detail, uint64_t info,
                    unsigned length, bool system);
