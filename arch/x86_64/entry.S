@@ -105,6 +105,9 @@ Interrupt:
   swapgs
   mov %rsp, %rdi
   mov CPU_KERNEL_STACK, %rsp
+  // A gate leaves AC as it was, and with AC set SMAP allows everything (AMD APM 2, 5.6.7).
+  pushq $2
+  popfq
   xor %ebp, %ebp
   call HandleUserTrap
   ud2

@@ -118,6 +118,27 @@ TEST(TestGuest, GuestsDoNotDisturbEachOther) {
   }
 }
 
+// A register that CPUID does not offer, but the processor gives.
+TEST(TestGuest, ProtectionKeysCarryNothingOver) {
+  TestNode node({.pods = {{.name = "marks", .cmdline = Mode("mark-registers")},
+                          {.name = "finds", .cmdline = Mode("find-marks")}}});
+  ASSERT_TRUE(node.RunUntil([&] { return node.pod(1).end.has_value(); }));
+  EXPECT_EQ(node.pod(1).end, PodEnd::kPoweredOff) << node.pod(1).console;
+  EXPECT_NE(node.pod(0).console.find("# marked"), std::string::npos) << node.pod(0).console;
+  EXPECT_NE(node.pod(1).console.find("found 0x0"), std::string::npos) << node.pod(1).console;
+}
+
+// It never runs an instruction after its halt, so it is not in the guest that the node's interrupts
+// come.
+TEST(TestGuest, HaltedGuestWithATimerThatStormsLeavesTheNodeItsInterrupts) {
+  TestNode node({.pods = {{.name = "storm", .cmdline = Mode("timer-storm")}}});
+  ASSERT_TRUE(
+      node.RunUntil([&] { return node.pod(0).console.find("# storm\n") != std::string::npos; }));
+  node.Send(NodeFrameType::kPodStop, 0);
+  ASSERT_TRUE(node.RunToEnd());
+  EXPECT_EQ(node.pod(0).end, PodEnd::kStopped);
+}
+
 TEST(TestGuest, NodeRunsItsFillOfPods) {
   TestNodeOptions options;
   for (int i = 0; i < 16; ++i) {
