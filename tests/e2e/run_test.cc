@@ -205,7 +205,7 @@ TEST(Run, InterruptReachesTheContainer) {
 }
 
 TEST(Run, InterruptWhileTheKernelBoots) {
-  CliProcess run({.arguments = {"run", "--verbose", "example:hello"}});
+  CliProcess run({.arguments = {"run", "--verbose", "example:hello", "sleep", "1000"}});
   ASSERT_TRUE(run.RunUntil([&] { return run.err().find("kernel: ") != std::string::npos; }));
   run.Signal(SIGINT);
   ASSERT_TRUE(run.RunToEnd());
@@ -223,7 +223,7 @@ TEST(Run, ReaderThatGoesAway) {
 }
 
 TEST(Run, MachineThatDies) {
-  CliProcess run({.arguments = {"run", "--verbose", "example:hello"}});
+  CliProcess run({.arguments = {"run", "--verbose", "example:hello", "sleep", "1000"}});
   ASSERT_TRUE(run.RunUntil([&] { return run.err().find("kernel: ") != std::string::npos; }));
   ASSERT_TRUE(run.SignalQemu(SIGKILL));
   ASSERT_TRUE(run.RunToEnd());
@@ -253,6 +253,13 @@ TEST(Run, KilledItselfLeavesNothingForLong) {
   ASSERT_TRUE(next.RunToEnd());
   EXPECT_EQ(next.status(), 125);
   EXPECT_TRUE(std::filesystem::is_empty(temporary.path()));
+}
+
+// Has a PVH entry, so that nothing is wrong with it until it runs.
+TEST(Run, KernelThatIsNotLinux) {
+  const auto run = Bulkhead({"run", "--kernel", "guest/testguest/testguest.elf", "example:hello"});
+  EXPECT_TRUE(
+      IsOneLine(*run, 125, {"the guest powered off before its container had ended", "--verbose"}));
 }
 
 TEST(Run, Timeout) {
