@@ -12,6 +12,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <vector>
 
@@ -164,7 +165,8 @@ void RemoveStaleTempDirs(const std::string& parent) {
   while (const dirent* entry = readdir(dir)) names.emplace_back(entry->d_name);
   closedir(dir);
   for (const std::string& name : names) {
-    if (name.rfind(kTempPrefix, 0) != 0) continue;
+    // Just what mkdtemp made of it: nobody's directory of a similar name.
+    if (name.rfind(kTempPrefix, 0) != 0 || name.size() != std::strlen(kTempPrefix) + 6) continue;
     const std::string path = absl::StrCat(parent, "/", name);
     const UniqueFd lock(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     struct stat info;

@@ -30,6 +30,12 @@ void CheckIdentity() {
   Check(WriteMsr(0x1b, 0xfee00d00), "APIC base may be written as it is");
   Check(!WriteMsr(0x1b, 0xfee00900), "there is no way to xAPIC mode");
 
+  const uint64_t efer = ReadMsr(0xc0000080).value;
+  CheckEqual(efer & 0x1500, 0x500, "EFER: long mode, and nothing of the host's SVM");
+  Check(!WriteMsr(0xc0000080, efer & ~uint64_t{0x100}), "EFER.LME stays while paging is on");
+  Check(!WriteMsr(0xc0000080, efer | 0x1000), "EFER.SVME does not exist");
+  CheckEqual(ReadMsr(0xc0000080).value, efer, "EFER is as it was");
+
   CheckEqual(In8(0x1234), 0xff, "unknown port, 1 byte");
   CheckEqual(In16(0x1234), 0xffff, "unknown port, 2 bytes");
   CheckEqual(In32(0x1234), 0xffffffff, "unknown port, 4 bytes");

@@ -97,7 +97,7 @@ bool WriteMsr(uint32_t index, uint64_t value) {
 
 void InstallInterrupts() {
   for (uint32_t i = 0; i < 256; ++i) {
-    const auto stub = reinterpret_cast<uint64_t>(interrupt_stubs) + i * 16;
+    const auto stub = reinterpret_cast<uint64_t>(interrupt_stubs) + uint64_t{i} * 16;
     gates[i] = {static_cast<uint16_t>(stub),
                 kCodeSelector,
                 0,

@@ -4,7 +4,6 @@
 // A guest without an operating system that checks its platform one thing after the other, measures
 // what exits cost, or misbehaves: testguest.mode=MODE on the command line, docs/guest-platform.md.
 
-#include <algorithm>
 #include <string_view>
 
 #include "boot/pvh/start_info.h"
@@ -21,7 +20,7 @@ std::string_view Mode(std::string_view command_line) {
   const size_t at = command_line.find(kKey);
   if (at == std::string_view::npos) return "tap";
   command_line.remove_prefix(at + kKey.size());
-  return {command_line.data(), std::min(command_line.find(' '), command_line.size())};
+  return command_line.substr(0, command_line.find(' '));
 }
 
 }  // namespace

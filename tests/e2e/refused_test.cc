@@ -69,7 +69,7 @@ TEST(Refused, DamagedLayers) {
       {"flipped", "layer", "sha256:"}));
   EXPECT_TRUE(refuses(DamagedLayout(directory, "truncated",
                                     [](std::string& bytes) { bytes.resize(bytes.size() / 2); }),
-                      {"truncated", "layer"}));
+                      {"truncated", "is corrupt", "sha256:"}));
 }
 
 TEST(Refused, RegistryThatIsNotThere) {

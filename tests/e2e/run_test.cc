@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include <cstdio>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
@@ -205,7 +205,7 @@ TEST(Run, InterruptReachesTheContainer) {
 }
 
 TEST(Run, InterruptWhileTheKernelBoots) {
-  CliProcess run({.arguments = {"run", "--verbose", "example:hello"}});
+  CliProcess run({.arguments = {"run", "--verbose", "example:hello", "sleep", "1000"}});
   ASSERT_TRUE(run.RunUntil([&] { return run.err().find("kernel: ") != std::string::npos; }));
   run.Signal(SIGINT);
   ASSERT_TRUE(run.RunToEnd());
@@ -223,7 +223,7 @@ TEST(Run, ReaderThatGoesAway) {
 }
 
 TEST(Run, MachineThatDies) {
-  CliProcess run({.arguments = {"run", "--verbose", "example:hello"}});
+  CliProcess run({.arguments = {"run", "--verbose", "example:hello", "sleep", "1000"}});
   ASSERT_TRUE(run.RunUntil([&] { return run.err().find("kernel: ") != std::string::npos; }));
   ASSERT_TRUE(run.SignalQemu(SIGKILL));
   ASSERT_TRUE(run.RunToEnd());
@@ -243,12 +243,23 @@ TEST(Run, KilledItselfLeavesNothingForLong) {
   ASSERT_TRUE(run.RunToEnd());  // QEMU has gone with it
   EXPECT_EQ(run.status(), 128 + SIGKILL);
   EXPECT_FALSE(std::filesystem::is_empty(temporary.path()));
-  // Whoever comes next tidies up.
+  // Whoever comes next tidies up, once it is sure that nobody is still at it.
+  for (const auto& entry : std::filesystem::directory_iterator(temporary.path())) {
+    std::filesystem::last_write_time(
+        entry.path(), std::filesystem::file_time_type::clock::now() - std::chrono::minutes(2));
+  }
   CliProcess next({.arguments = {"run", "--kernel", "/nonexistent", "example:hello"},
                    .environment = environment});
   ASSERT_TRUE(next.RunToEnd());
   EXPECT_EQ(next.status(), 125);
   EXPECT_TRUE(std::filesystem::is_empty(temporary.path()));
+}
+
+// Has a PVH entry, so that nothing is wrong with it until it runs.
+TEST(Run, KernelThatIsNotLinux) {
+  const auto run = Bulkhead({"run", "--kernel", "guest/testguest/testguest.elf", "example:hello"});
+  EXPECT_TRUE(
+      IsOneLine(*run, 125, {"the guest powered off before its container had ended", "--verbose"}));
 }
 
 TEST(Run, Timeout) {

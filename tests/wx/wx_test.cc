@@ -122,9 +122,9 @@ TEST_P(WriteXorExecute, LivePageTables) {
     if (Executes(mappings, kSupervisorText)) supervisors.insert(root);
     if (Executes(mappings, kVmmText)) vmms.insert(root);
     for (const Mapping& mapping : mappings) {
-      if (mapping.execute) {
-        (mapping.address >= kUpperHalf ? kernel_text : user_text).push_back(mapping);
-      }
+      if (!mapping.execute) continue;
+      auto& text = mapping.address >= kUpperHalf ? kernel_text : user_text;
+      if (std::find(text.begin(), text.end(), mapping) == text.end()) text.push_back(mapping);
     }
   }
   EXPECT_EQ(supervisors.size(), 1u);

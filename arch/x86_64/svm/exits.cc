@@ -119,7 +119,9 @@ bool Vcpu::Msr(bool write) {
     constexpr uint64_t kWritable = kEferSce | kEferLme | kEferNxe;
     if (!write) {
       result = vmcb_->efer & ~kEferSvme;
-    } else if ((value & ~(kWritable | kEferLma)) != 0) {
+    } else if ((value & ~(kWritable | kEferLma)) != 0 ||
+               ((vmcb_->cr0 & kCr0Pg) != 0 && ((value ^ vmcb_->efer) & kEferLme) != 0)) {
+      // LME stays as it is while paging is on (AMD APM 2, 3.1.7).
       access = GuestApic::Access::kFault;
     } else {
       vmcb_->efer = (value & kWritable) | (vmcb_->efer & kEferLma) | kEferSvme;
