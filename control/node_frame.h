@@ -53,9 +53,9 @@ struct NodeFrameHeader {
   uint32_t magic;
   NodeFrameType type;
   uint8_t reserved;
-  uint16_t pod;      // index of the pod; 0 for frames about the node
-  uint32_t length;   // bytes of payload
-  uint32_t checksum; // Crc32 of the 12 bytes before it
+  uint16_t pod;       // index of the pod; 0 for frames about the node
+  uint32_t length;    // bytes of payload
+  uint32_t checksum;  // Crc32 of the 12 bytes before it
 };
 static_assert(sizeof(NodeFrameHeader) == 16);
 

@@ -20,11 +20,9 @@ uint64_t AddressArea::Take(uint64_t length, uint64_t remainder) {
 Result<PhysicalMapping> MapPhysical(AddressArea& area, uint64_t physical, uint64_t length,
                                     bool device, uint64_t rights) {
   const auto caching = device ? abi::Caching::kUncached : abi::Caching::kWriteBack;
-  const abi::Answer memory =
-      call::MemoryPhysical(physical, length, static_cast<uint64_t>(caching));
+  const abi::Answer memory = call::MemoryPhysical(physical, length, static_cast<uint64_t>(caching));
   if (!memory.ok()) return memory.status;
-  PhysicalMapping mapping = {memory.value[0], area.Take(length, physical % kSuperpageSize),
-                             length};
+  PhysicalMapping mapping = {memory.value[0], area.Take(length, physical % kSuperpageSize), length};
   const Status status =
       MapInProcess(abi::kSelf, mapping.address, mapping.memory, 0, length, rights);
   if (status != Status::kOk) {
@@ -60,9 +58,8 @@ Result<volatile std::byte*> SupervisorPlatform::MapDevice(HostPhysical start, ui
 Result<DriverPlatform::DmaPage> SupervisorPlatform::AllocateDma() {
   const Result<OwnMemory> memory = AllocateMemory(area_, kPageSize);
   if (!memory.ok()) return memory.status();
-  const abi::Answer physical =
-      call::SystemControl(static_cast<uint64_t>(abi::SystemOperation::kAddressOf),
-                          memory->handle, 0, 0);
+  const abi::Answer physical = call::SystemControl(
+      static_cast<uint64_t>(abi::SystemOperation::kAddressOf), memory->handle, 0, 0);
   if (!physical.ok()) return physical.status;
   return DmaPage{memory->bytes.data(), physical.value[0]};
 }
@@ -84,8 +81,8 @@ Result<OwnMemory> AllocateMemory(AddressArea& area, uint64_t length) {
   const abi::Answer memory = call::MemoryCreate(length);
   if (!memory.ok()) return memory.status;
   const uint64_t address = area.Take(length);
-  const Status status = MapInProcess(abi::kSelf, address, memory.value[0], 0, length,
-                                     abi::kRead | abi::kWrite);
+  const Status status =
+      MapInProcess(abi::kSelf, address, memory.value[0], 0, length, abi::kRead | abi::kWrite);
   if (status != Status::kOk) {
     (void)call::HandleClose(memory.value[0]);
     return status;

@@ -31,9 +31,9 @@ class AddressArea {
 
 // Physical memory that is not the hypervisor's to give: handle of a Memory, and where it is mapped.
 struct PhysicalMapping {
-  uint64_t memory = 0;    // handle
-  uint64_t address = 0;   // of the first page
-  uint64_t length = 0;    // bytes, whole pages
+  uint64_t memory = 0;   // handle
+  uint64_t address = 0;  // of the first page
+  uint64_t length = 0;   // bytes, whole pages
 };
 Result<PhysicalMapping> MapPhysical(AddressArea& area, uint64_t physical, uint64_t length,
                                     bool device, uint64_t rights);

@@ -45,8 +45,7 @@ uint64_t DaysSince1970(const Date& date) {
 }  // namespace
 
 uint64_t ReadPort(uint16_t port, unsigned width) {
-  return call::SystemControl(static_cast<uint64_t>(abi::SystemOperation::kPortRead), port, width,
-                             0)
+  return call::SystemControl(static_cast<uint64_t>(abi::SystemOperation::kPortRead), port, width, 0)
       .value[0];
 }
 

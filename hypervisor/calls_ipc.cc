@@ -76,8 +76,8 @@ CallResult Calls::ChannelCall(Thread& caller, Channel& channel, uint64_t word0, 
   return CallResult::Pending();
 }
 
-CallResult Calls::ChannelReceive(Thread& caller, Channel& channel, uint64_t reply0,
-                                 uint64_t reply1, uint64_t reply2) {
+CallResult Calls::ChannelReceive(Thread& caller, Channel& channel, uint64_t reply0, uint64_t reply1,
+                                 uint64_t reply2) {
   if (channel.owner() != &caller.process) return Status::kDenied;
   if (Thread* answered = channel.answering.front(); answered != nullptr) {
     answered->context.SetStatus(Status::kOk);

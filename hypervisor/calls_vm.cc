@@ -26,8 +26,8 @@ CallResult Calls::VmMap(Thread& caller, VirtualMachine& vm, uint64_t address, Me
   // Tables are charged to whoever made the machine.
   Process& owner = *vm.owner();
   if (rights == 0) {
-    const Result<uint64_t> left = vm.space.Unmap(address, length, owner.arena,
-                                                 [&](Memory& gone) { Release(node_, gone); });
+    const Result<uint64_t> left =
+        vm.space.Unmap(address, length, owner.arena, [&](Memory& gone) { Release(node_, gone); });
     for (Vcpu* vcpu : vm.vcpus) {
       if (vcpu != nullptr) vcpu->arch.FlushGuestTlb();
     }
@@ -35,10 +35,10 @@ CallResult Calls::VmMap(Thread& caller, VirtualMachine& vm, uint64_t address, Me
   }
   if (!RangeWithin(offset, length, memory.size())) return Status::kInvalidArgument;
   if (!MayMap(caller, memory, rights)) return Status::kDenied;
-  return vm.space.Map(address, memory, offset, length,
-                      {.write = (rights & abi::kWrite) != 0,
-                       .execute = (rights & abi::kExecute) != 0},
-                      owner.arena, node_.pages);
+  return vm.space.Map(
+      address, memory, offset, length,
+      {.write = (rights & abi::kWrite) != 0, .execute = (rights & abi::kExecute) != 0}, owner.arena,
+      node_.pages);
 }
 
 CallResult Calls::VcpuCreate(Thread& caller, VirtualMachine& vm, uint64_t id, Memory& state) {
@@ -59,8 +59,7 @@ CallResult Calls::VcpuCreate(Thread& caller, VirtualMachine& vm, uint64_t id, Me
   }
   Result<Vcpu*> made = status;
   if (status == Status::kOk) {
-    made = Create<Vcpu>(caller.process, vm, state,
-                        arch::ToPointer<abi::VcpuState>(page->physical));
+    made = Create<Vcpu>(caller.process, vm, state, arch::ToPointer<abi::VcpuState>(page->physical));
   }
   if (!made.ok()) {
     while (have > 0) arena.FreePage(pages[--have]);

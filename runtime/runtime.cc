@@ -32,8 +32,7 @@ void Abort(std::string_view text) {
 Status MapInProcess(uint64_t process, uint64_t address, uint64_t memory, uint64_t offset,
                     uint64_t length, uint64_t rights) {
   for (;;) {
-    const abi::Answer answer =
-        call::ProcessMap(process, address, memory, offset, length, rights);
+    const abi::Answer answer = call::ProcessMap(process, address, memory, offset, length, rights);
     if (!answer.ok()) return answer.status;
     if (answer.value[0] == length) return Status::kOk;
   }
@@ -83,7 +82,5 @@ void* __dso_handle = nullptr;
 
 namespace std::inline __1 {
 // A check of the hardened library failed.
-[[noreturn]] void __libcpp_verbose_abort(const char* text, ...) {
-  bulkhead::Abort(text);
-}
+[[noreturn]] void __libcpp_verbose_abort(const char* text, ...) { bulkhead::Abort(text); }
 }  // namespace std::inline __1

@@ -27,25 +27,25 @@ struct VmmRange {
 struct VmmStartup {
   uint64_t magic;
   uint64_t version;
-  uint64_t counter_hz;       // ticks of the machine's counter in a second
-  uint64_t wall_clock;       // nanoseconds since 1970 at counter value zero; 0: not known
-  uint64_t guest_memory;     // bytes of guest RAM to make
-  uint64_t debug_uart;       // 1: show the guest a transmit-only UART
-  VmmRange kernel;           // ELF, readable
-  VmmRange initramfs;        // readable
-  VmmRange image;            // the root disk, readable
-  VmmRange output;           // byte ring to the supervisor, of PodRecords
-  VmmRange input;            // byte ring from the supervisor: bytes for the guest's agent
-  uint64_t own_event;        // handle: the VMM waits on it
-  uint64_t supervisor_event; // handle: the VMM signals it
-  uint64_t supervisor_bits;  // with these bits
+  uint64_t counter_hz;        // ticks of the machine's counter in a second
+  uint64_t wall_clock;        // nanoseconds since 1970 at counter value zero; 0: not known
+  uint64_t guest_memory;      // bytes of guest RAM to make
+  uint64_t debug_uart;        // 1: show the guest a transmit-only UART
+  VmmRange kernel;            // ELF, readable
+  VmmRange initramfs;         // readable
+  VmmRange image;             // the root disk, readable
+  VmmRange output;            // byte ring to the supervisor, of PodRecords
+  VmmRange input;             // byte ring from the supervisor: bytes for the guest's agent
+  uint64_t own_event;         // handle: the VMM waits on it
+  uint64_t supervisor_event;  // handle: the VMM signals it
+  uint64_t supervisor_bits;   // with these bits
   char command_line[kVmmCommandLineCapacity];  // NUL-terminated
 };
 static_assert(sizeof(VmmStartup) == 19 * 8 + kVmmCommandLineCapacity);
 
 // Bits of own_event that the supervisor sets.
-inline constexpr uint64_t kVmmInputBit = 1 << 0;   // there is input, or room in the output
-inline constexpr uint64_t kVmmDevicesBit = 1 << 1; // the VMM's own: a device has more to do
+inline constexpr uint64_t kVmmInputBit = 1 << 0;    // there is input, or room in the output
+inline constexpr uint64_t kVmmDevicesBit = 1 << 1;  // the VMM's own: a device has more to do
 
 inline constexpr uint64_t kPodRingBytes = 64 * 1024;  // data of each ring
 

@@ -11,7 +11,8 @@ namespace {
 
 constexpr uint16_t kLineStatus = 5;
 constexpr uint8_t kTransmitterEmpty = 1 << 5;
-constexpr int kPatience = 100000;  // reads of the status: a UART that never empties is not waited for
+constexpr int kPatience =
+    100000;  // reads of the status: a UART that never empties is not waited for
 
 uint16_t g_port = 0;
 
@@ -24,8 +25,8 @@ void InitializeConsole(uint64_t serial_port) {
   Out8(g_port + 3, 0x80);  // divisor latch
   Out8(g_port + 0, 1);     // 115200 baud
   Out8(g_port + 1, 0);
-  Out8(g_port + 3, 3);     // 8 data bits, no parity, 1 stop bit
-  Out8(g_port + 2, 7);     // FIFOs on and empty
+  Out8(g_port + 3, 3);  // 8 data bits, no parity, 1 stop bit
+  Out8(g_port + 2, 7);  // FIFOs on and empty
 }
 
 void PutChar(char c) {

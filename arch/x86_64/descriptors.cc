@@ -59,9 +59,12 @@ void FillGates() {
   for (unsigned vector = 0; vector < g_gates.size(); ++vector) {
     const uint64_t stub = reinterpret_cast<uint64_t>(InterruptStubs) + vector * kStubSize;
     const uint8_t ist = vector == 2 ? 1 : vector == 8 ? 2 : vector == 18 ? 3 : 0;
-    g_gates[vector] = {static_cast<uint16_t>(stub),       kKernelCode,
-                       ist,                               kInterruptGate,
-                       static_cast<uint16_t>(stub >> 16), static_cast<uint32_t>(stub >> 32),
+    g_gates[vector] = {static_cast<uint16_t>(stub),
+                       kKernelCode,
+                       ist,
+                       kInterruptGate,
+                       static_cast<uint16_t>(stub >> 16),
+                       static_cast<uint32_t>(stub >> 32),
                        0};
   }
 }

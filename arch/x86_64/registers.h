@@ -72,14 +72,14 @@ inline void WriteMsr(uint32_t index, uint64_t value) {
                : "memory");
 }
 
-#define BULKHEAD_CONTROL_REGISTER(Name, name)                                  \
-  inline uint64_t Read##Name() {                                               \
-    uint64_t value;                                                            \
-    asm volatile("mov %%" #name ", %0" : "=r"(value));                         \
-    return value;                                                              \
-  }                                                                            \
-  inline void Write##Name(uint64_t value) {                                    \
-    asm volatile("mov %0, %%" #name : : "r"(value) : "memory");                \
+#define BULKHEAD_CONTROL_REGISTER(Name, name)                   \
+  inline uint64_t Read##Name() {                                \
+    uint64_t value;                                             \
+    asm volatile("mov %%" #name ", %0" : "=r"(value));          \
+    return value;                                               \
+  }                                                             \
+  inline void Write##Name(uint64_t value) {                     \
+    asm volatile("mov %0, %%" #name : : "r"(value) : "memory"); \
   }
 BULKHEAD_CONTROL_REGISTER(Cr0, cr0)
 BULKHEAD_CONTROL_REGISTER(Cr2, cr2)
@@ -122,7 +122,9 @@ inline void WriteXcr0(uint64_t value) {
                  "d"(static_cast<uint32_t>(value >> 32)));
 }
 
-inline void Out8(uint16_t port, uint8_t value) { asm volatile("outb %0, %1" : : "a"(value), "Nd"(port)); }
+inline void Out8(uint16_t port, uint8_t value) {
+  asm volatile("outb %0, %1" : : "a"(value), "Nd"(port));
+}
 inline uint8_t In8(uint16_t port) {
   uint8_t value;
   asm volatile("inb %1, %0" : "=a"(value) : "Nd"(port));

@@ -15,11 +15,11 @@ enum Rights : uint32_t {
   kRead = 1 << 0,
   kWrite = 1 << 1,
   kExecute = 1 << 2,
-  kControl = 1 << 3,  // change the object, create things in it
-  kSignal = 1 << 4,   // set an event's bits, call through a channel, interrupt a vCPU
-  kWait = 1 << 5,     // wait for an event, receive from a channel
-  kGrant = 1 << 6,    // copy the capability into another process
-  kSystem = 1 << 7,   // on a process's capability for itself: physical memory, ports, power
+  kControl = 1 << 3,          // change the object, create things in it
+  kSignal = 1 << 4,           // set an event's bits, call through a channel, interrupt a vCPU
+  kWait = 1 << 5,             // wait for an event, receive from a channel
+  kGrant = 1 << 6,            // copy the capability into another process
+  kSystem = 1 << 7,           // on a process's capability for itself: physical memory, ports, power
   kAllRights = (1 << 7) - 1,  // kSystem is never given with a new object
 };
 
@@ -51,26 +51,26 @@ enum class Caching : uint64_t {
 };
 
 enum class SystemOperation : uint64_t {
-  kLog = 0,         // argument0: user address of text; argument1: bytes, at most kMaxLogLength
-  kPortRead = 1,    // argument0: I/O port; argument1: width in bytes (1, 2, 4); returns the value
-  kPortWrite = 2,   // argument0: I/O port; argument1: width in bytes; argument2: value
-  kAddressOf = 3,   // argument0: handle of a Memory; argument1: offset; returns the physical address
-  kTotals = 4,      // returns pages in all, pages free, the hypervisor's own
-  kReset = 5,       // resets the machine at once
-  kDumpTrace = 6,   // writes the trace ring to the log
+  kLog = 0,        // argument0: user address of text; argument1: bytes, at most kMaxLogLength
+  kPortRead = 1,   // argument0: I/O port; argument1: width in bytes (1, 2, 4); returns the value
+  kPortWrite = 2,  // argument0: I/O port; argument1: width in bytes; argument2: value
+  kAddressOf = 3,  // argument0: handle of a Memory; argument1: offset; returns the physical address
+  kTotals = 4,     // returns pages in all, pages free, the hypervisor's own
+  kReset = 5,      // resets the machine at once
+  kDumpTrace = 6,  // writes the trace ring to the log
 };
 inline constexpr uint64_t kMaxLogLength = 256;
 
 // What the hypervisor passes to the root task: the address of this structure is the argument of
 // its first thread. Mapped readable.
 struct RootInfo {
-  uint64_t version;          // kRootInfoVersion
-  uint64_t counter_hz;       // ticks of the machine's counter in a second
-  uint64_t bundle_physical;  // page-aligned
-  uint64_t bundle_length;    // bytes
-  uint64_t acpi_rsdp;        // physical address; 0: none
-  uint64_t hypervisor_bytes; // memory the hypervisor keeps for itself, image included
-  char command_line[1024];   // NUL-terminated
+  uint64_t version;           // kRootInfoVersion
+  uint64_t counter_hz;        // ticks of the machine's counter in a second
+  uint64_t bundle_physical;   // page-aligned
+  uint64_t bundle_length;     // bytes
+  uint64_t acpi_rsdp;         // physical address; 0: none
+  uint64_t hypervisor_bytes;  // memory the hypervisor keeps for itself, image included
+  char command_line[1024];    // NUL-terminated
 };
 inline constexpr uint64_t kRootInfoVersion = 1;
 static_assert(sizeof(RootInfo) == 48 + 1024);

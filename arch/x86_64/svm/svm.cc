@@ -35,9 +35,8 @@ uint64_t g_switched_xcr0;
 // Guests reach these without an exit: the control block holds them, so each guest has its own.
 // TSC_AUX is not there; Vcpu::Load switches it.
 constexpr uint32_t kPassedThrough[] = {
-    kMsrSysenterCs, kMsrSysenterEsp, kMsrSysenterEip, kMsrPat,
-    kMsrStar,       kMsrLstar,       kMsrCstar,       kMsrSfmask,
-    kMsrFsBase,     kMsrGsBase,      kMsrKernelGsBase, kMsrTscAux,
+    kMsrSysenterCs, kMsrSysenterEsp, kMsrSysenterEip, kMsrPat,    kMsrStar,         kMsrLstar,
+    kMsrCstar,      kMsrSfmask,      kMsrFsBase,      kMsrGsBase, kMsrKernelGsBase, kMsrTscAux,
 };
 
 // Two bits for each MSR: read, write (AMD APM 2, 15.11).

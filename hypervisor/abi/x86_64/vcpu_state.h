@@ -13,23 +13,37 @@ namespace bulkhead::abi {
 
 enum class ExitReason : uint32_t {
   kNone = 0,
-  kIo = 1,           // IN, OUT and their string forms
-  kMmio = 2,         // a guest-physical address without memory, or without the right
+  kIo = 1,    // IN, OUT and their string forms
+  kMmio = 2,  // a guest-physical address without memory, or without the right
   kCpuid = 3,
   kMsrRead = 4,
   kMsrWrite = 5,
-  kHypercall = 6,    // VMMCALL
-  kShutdown = 7,     // triple fault
-  kInvalidState = 8, // the processor refused to enter the guest
-  kDeadHalt = 9,     // HLT with interrupts off: nothing can wake it
-  kKicked = 10,      // somebody wants the VMM's attention
-  kUnsupported = 11, // detail: the hardware's exit code
+  kHypercall = 6,     // VMMCALL
+  kShutdown = 7,      // triple fault
+  kInvalidState = 8,  // the processor refused to enter the guest
+  kDeadHalt = 9,      // HLT with interrupts off: nothing can wake it
+  kKicked = 10,       // somebody wants the VMM's attention
+  kUnsupported = 11,  // detail: the hardware's exit code
 };
 
 // Order as the hardware numbers registers in instructions (AMD APM 3, 1.4).
 enum Gpr : uint32_t {
-  kRax, kRcx, kRdx, kRbx, kRsp, kRbp, kRsi, kRdi,
-  kR8, kR9, kR10, kR11, kR12, kR13, kR14, kR15,
+  kRax,
+  kRcx,
+  kRdx,
+  kRbx,
+  kRsp,
+  kRbp,
+  kRsi,
+  kRdi,
+  kR8,
+  kR9,
+  kR10,
+  kR11,
+  kR12,
+  kR13,
+  kR14,
+  kR15,
   kGprCount,
 };
 
