@@ -13,16 +13,16 @@ namespace bulkhead {
 InstalledFiles::InstalledFiles(const std::string& program) {
   const char* own = std::getenv("BULKHEAD_FILES");
   const char* runfiles = std::getenv("RUNFILES_DIR");
+  const std::string beside = program + ".runfiles/bulkhead";
+  directory_ = beside;
   if (own != nullptr && *own != '\0') {
     directory_ = own;
-  } else if (FileExists(program + ".runfiles/bulkhead")) {
-    directory_ = program + ".runfiles/bulkhead";
+  } else if (FileExists(beside)) {
+    return;
   } else if (runfiles != nullptr) {
     directory_ = std::string(runfiles) + "/bulkhead";
   } else if (const size_t at = program.find(".runfiles/bulkhead/"); at != std::string::npos) {
     directory_ = program.substr(0, at) + ".runfiles/bulkhead";  // a data dependency of a test
-  } else {
-    directory_ = program + ".runfiles/bulkhead";
   }
 }
 

@@ -91,7 +91,7 @@ absl::StatusOr<ContainerUser> LookUpUser(const std::string& text, const std::str
     const std::optional<uint32_t> gid = Number(fields[2]);
     if (!gid.has_value()) continue;
     if (!group_name.empty()) {
-      if (fields[0] == group_name) wanted = *gid;
+      if (fields[0] == group_name) wanted = gid;
       continue;
     }
     // The groups that list the user are its own, unless one was asked for.

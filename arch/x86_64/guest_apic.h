@@ -22,8 +22,8 @@ class VectorSet {
   // -1: empty.
   int Highest() const {
     if (empty()) return -1;
-    const int word = std::bit_width(occupied_) - 1;
-    return word * 64 + std::bit_width(words_[static_cast<unsigned>(word)]) - 1;
+    const auto word = static_cast<unsigned>(std::bit_width(occupied_) - 1);
+    return static_cast<int>(word * 64) + std::bit_width(words_[word]) - 1;
   }
   // True if it was not there.
   bool Add(uint8_t vector) {
