@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Bulkhead Authors
 
-#ifndef BULKHEAD_ARCH_FAKE_INCLUDE_ARCH_UPCALLS_H_
-#define BULKHEAD_ARCH_FAKE_INCLUDE_ARCH_UPCALLS_H_
+#ifndef BULKHEAD_ARCH_UPCALLS_H_
+#define BULKHEAD_ARCH_UPCALLS_H_
 
 // What an architecture calls in the core. All run with interrupts off.
 
@@ -24,4 +24,4 @@ void HandleInterrupt(unsigned vector);
 
 }  // namespace bulkhead::arch
 
-#endif  // BULKHEAD_ARCH_FAKE_INCLUDE_ARCH_UPCALLS_H_
+#endif  // BULKHEAD_ARCH_UPCALLS_H_
