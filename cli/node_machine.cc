@@ -18,8 +18,8 @@ namespace {
 constexpr uint64_t kMiB = uint64_t{1} << 20;
 constexpr uint64_t kFixedMemory = 96 * kMiB;      // hypervisor, supervisor, VMM, page tables, slack
 constexpr uint64_t kFirmwareMemory = 128 * kMiB;  // OVMF's own
-constexpr char kFirmwareCode[] = "/usr/share/OVMF/OVMF_CODE_4M.fd";
-constexpr char kFirmwareVariables[] = "/usr/share/OVMF/OVMF_VARS_4M.fd";
+constexpr char kFirmwareCode[] = "/OVMF_CODE_4M.fd";
+constexpr char kFirmwareVariables[] = "/OVMF_VARS_4M.fd";
 
 std::string SystemPartition(const NodeMachineConfig& config) {
   return config.directory + "/esp.img";
@@ -80,13 +80,9 @@ absl::Status MakeSystemPartition(const NodeMachineConfig& config, const RunConte
 }
 
 absl::Status PrepareFirmware(const NodeMachineConfig& config, const RunContext& context) {
-  if (!FileExists(kFirmwareCode) || !FileExists(kFirmwareVariables)) {
-    return Failure("the UEFI firmware ", kFirmwareCode,
-                   " is missing; install the package ovmf, or use --firmware direct");
-  }
   UniqueFd copy(open(Variables(config).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!copy.valid()) return ErrnoFailure("cannot write " + Variables(config), errno);
-  BULKHEAD_RETURN_IF_FAILED(AppendFile(copy.get(), kFirmwareVariables));
+  BULKHEAD_RETURN_IF_FAILED(AppendFile(copy.get(), config.firmware_directory + kFirmwareVariables));
   return MakeSystemPartition(config, context);
 }
 
@@ -109,6 +105,15 @@ uint64_t NodeMemory(uint64_t pod_memory, uint64_t bundle_size, FirmwareKind firm
   return (size + kMiB - 1) / kMiB * kMiB;
 }
 
+absl::Status CheckFirmware(const std::string& directory) {
+  for (const char* file : {kFirmwareCode, kFirmwareVariables}) {
+    if (FileExists(directory + file)) continue;
+    return Failure("the UEFI firmware ", directory + file,
+                   " is missing; install the package ovmf, or use --firmware direct");
+  }
+  return absl::OkStatus();
+}
+
 std::vector<std::string> QemuArguments(const NodeMachineConfig& config) {
   const bool kvm = config.accelerator == Accelerator::kKvm;
   const std::string channel = std::to_string(kChannelDescriptor);
@@ -124,7 +129,9 @@ std::vector<std::string> QemuArguments(const NodeMachineConfig& config) {
       "virtconsole,chardev=node"};
   const auto add = [&](std::initializer_list<std::string> words) { out.insert(out.end(), words); };
   if (config.firmware == FirmwareKind::kUefi) {
-    add({"-drive", std::string("if=pflash,format=raw,unit=0,readonly=on,file=") + kFirmwareCode,
+    add({"-drive",
+         "if=pflash,format=raw,unit=0,readonly=on,file=" +
+             Escaped(config.firmware_directory + kFirmwareCode),
          "-drive", "if=pflash,format=raw,unit=1,file=" + Escaped(Variables(config)), "-drive",
          "if=none,id=esp,format=raw,readonly=on,file=" + Escaped(SystemPartition(config)),
          "-device", "virtio-blk-pci,drive=esp,bootindex=0"});

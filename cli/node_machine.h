@@ -16,6 +16,7 @@
 namespace bulkhead {
 
 inline constexpr char kQemu[] = "qemu-system-x86_64";
+inline constexpr char kFirmwareDirectory[] = "/usr/share/OVMF";  // of the package ovmf
 
 // The virtual machine in which a node runs on a developer's machine.
 struct NodeMachineConfig {
@@ -26,7 +27,8 @@ struct NodeMachineConfig {
   uint64_t memory = 0;  // bytes
   Accelerator accelerator = Accelerator::kTcg;
   FirmwareKind firmware = FirmwareKind::kDirect;
-  std::string loader;     // bulkhead.efi, for UEFI
+  std::string loader;  // bulkhead.efi, for UEFI
+  std::string firmware_directory = kFirmwareDirectory;
   std::string directory;  // ours, for the machine's files
   bool gdb = false;
 };
@@ -34,6 +36,9 @@ struct NodeMachineConfig {
 // The node's memory: the pod's, the bundle (in memory once), and what hypervisor, supervisor, VMM
 // and firmware need. A multiple of 1 MiB.
 uint64_t NodeMemory(uint64_t pod_memory, uint64_t bundle_size, FirmwareKind firmware);
+
+// Whether the UEFI firmware is in `directory`, else what to do about it.
+absl::Status CheckFirmware(const std::string& directory);
 
 // Descriptors of the child for the node channel and COM1.
 inline constexpr int kChannelDescriptor = 3;

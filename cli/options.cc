@@ -190,6 +190,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
                     "Show the hypervisor's trace of exits and calls at the end");
   command->add_flag("--gdb", run.gdb, "Start stopped, with QEMU's gdb stub on port 1234");
   command->add_option("--qemu-binary", run.qemu_binary)->group("");
+  command->add_option("--firmware-directory", run.firmware_directory)->group("");
 
   // CLI11 takes them from the back. It cannot tell `--entrypoint=` from an option without its
   // value, so that one gets a value that stands for the empty one.

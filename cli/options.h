@@ -40,7 +40,8 @@ struct RunOptions {
   bool quiet = false;
   bool trace = false;
   bool gdb = false;
-  std::string qemu_binary;  // for tests; empty: the system's
+  std::string qemu_binary;         // for tests; empty: the system's
+  std::string firmware_directory;  // for tests; empty: the system's
 };
 
 struct CommandLine {

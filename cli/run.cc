@@ -28,6 +28,12 @@ absl::StatusOr<SessionResult> RunPod(const RunOptions& options, const std::strin
   if (FindProgram(machine_config.qemu).empty()) {
     return Failure(machine_config.qemu, " is not installed; install the package qemu-system-x86");
   }
+  if (!options.firmware_directory.empty()) {
+    machine_config.firmware_directory = options.firmware_directory;
+  }
+  if (options.firmware == FirmwareKind::kUefi) {
+    BULKHEAD_RETURN_IF_FAILED(CheckFirmware(machine_config.firmware_directory));
+  }
   const InstalledFiles files(program);
   BULKHEAD_ASSIGN_OR_RETURN(machine_config.hypervisor, files.Find(kHypervisorFile));
   if (options.firmware == FirmwareKind::kUefi) {

@@ -228,6 +228,11 @@ TEST_F(RunTest, NoQemu) {
   ExpectFailure(Run("output", {"--qemu-binary", "absent-qemu", App()}), {"not installed"});
 }
 
+TEST_F(RunTest, NoFirmware) {
+  ExpectFailure(Run("output", {"--firmware", "uefi", "--firmware-directory", work_.path(), App()}),
+                {"OVMF_CODE_4M.fd", "install the package ovmf", "--firmware direct"});
+}
+
 TEST_F(RunTest, IncompleteBuild) {
   fs::remove(work_.path() + "/files/vmm/vmm_x86_64.elf");
   ExpectFailure(Run("output"), {"vmm_x86_64.elf", "build"});
