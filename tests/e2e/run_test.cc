@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/e2e/cli_process.h"
@@ -220,6 +221,22 @@ TEST(Run, ReaderThatGoesAway) {
   ASSERT_TRUE(run.RunToEnd());
   EXPECT_EQ(run.status(), 128 + SIGPIPE);
   EXPECT_EQ(run.err(), "");
+}
+
+TEST(Run, ReaderThatPauses) {
+  // More than all buffers between container and reader hold: the container is held back, and
+  // goes on where it was.
+  CliProcess run({.arguments = {"run", "example:hello", "sh", "-c",
+                                "yes 0123456789abcde | head -c 3000000; echo end >&2"}});
+  ASSERT_TRUE(run.RunUntil([&] { return run.out().size() > 1000; }));
+  std::this_thread::sleep_for(std::chrono::seconds(4));  // nobody reads: that is the test
+  ASSERT_TRUE(run.RunToEnd());
+  EXPECT_EQ(run.status(), 0);
+  EXPECT_EQ(run.err(), "end\n");
+  ASSERT_EQ(run.out().size(), 3000000u);
+  std::string expected;
+  while (expected.size() < 3000000) expected += "0123456789abcde\n";
+  EXPECT_TRUE(run.out() == expected.substr(0, 3000000));
 }
 
 TEST(Run, MachineThatDies) {
