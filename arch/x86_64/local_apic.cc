@@ -83,8 +83,9 @@ Sample TakeSample() {
 // counts starts again.
 bool CountedOut() { return (In8(0x61) & 0x20) != 0; }
 
-// Two samples at least kPitCount apart. False if there were none before the count ran out.
-bool Measure(Sample& first, Sample& last) {
+// Two samples at least `distance` of the interval timer's ticks apart. False if there were none
+// before the count ran out.
+bool Measure(uint32_t distance, Sample& first, Sample& last) {
   Out8(0x43, 0xb0);  // channel 2, both bytes, mode 0: counts down once
   Out8(0x42, 0xff);
   Out8(0x42, 0xff);
@@ -95,7 +96,7 @@ bool Measure(Sample& first, Sample& last) {
   for (int i = 0; i < kMostSamples; ++i) {
     last = TakeSample();
     if (CountedOut()) return false;
-    if (first.pit - last.pit >= kPitCount && first.pit > last.pit) {
+    if (first.pit > last.pit && first.pit - last.pit >= distance) {
       return last.tsc > first.tsc && first.timer > last.timer;
     }
   }
@@ -108,10 +109,13 @@ void Calibrate() {
   Sample first = {};
   Sample last = {};
   // The count takes 55 ms. A machine that is itself virtual may be kept from running for longer
-  // than that now and then, not every time.
-  constexpr int kMostAttempts = 50;
+  // than that again and again: then less distance, and a little less precision, has to do.
+  constexpr int kAttemptsEach = 5;
+  constexpr uint32_t kLeastDistance = kPitCount / 16;
   bool measured = false;
-  for (int i = 0; i < kMostAttempts && !measured; ++i) measured = Measure(first, last);
+  for (uint32_t distance = kPitCount; distance >= kLeastDistance && !measured; distance /= 2) {
+    for (int i = 0; i < kAttemptsEach && !measured; ++i) measured = Measure(distance, first, last);
+  }
   Write(kInitialCount, 0);
   if (!measured) {
     Fatal("cannot measure the processor's timers against the interval timer (8254)");

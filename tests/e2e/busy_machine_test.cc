@@ -43,7 +43,7 @@ double CounterKhz(int run_ms, int stop_ms) {
 
 TEST(BusyMachine, CounterIsMeasuredRight) {
   const double want = CounterKhz(0, 0);
-  for (const int run_ms : {1, 4, 7, 13}) {
+  for (const int run_ms : {4, 7, 13}) {
     for (const int stop_ms : {20, 58, 75}) {
       EXPECT_NEAR(CounterKhz(run_ms, stop_ms), want, want / 100) << run_ms << " " << stop_ms;
     }
