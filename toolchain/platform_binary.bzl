@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The Bulkhead Authors
-"""Builds a target for another platform, so host tests can depend on it."""
+"""Builds a target for a platform, without the flags of host tests, so that they can depend on it."""
 
 def _transition_impl(_settings, attr):
     return {
         "//command_line_option:platforms": [str(attr.platform)],
         "//command_line_option:compilation_mode": "opt",
-        # Host-only flags (sanitizers, coverage) must not reach bare metal.
+        # Flags of host tests (sanitizers, coverage) must not reach what runs elsewhere.
         "//command_line_option:copt": [],
-        "//command_line_option:cxxopt": [],
+        "//command_line_option:cxxopt": ["-std=c++20"],
         "//command_line_option:linkopt": [],
     }
 
