@@ -169,7 +169,7 @@ void Vcpu::TakeState(abi::VcpuState& state) {
   v.idtr = state.idtr;
   v.cpl = static_cast<uint8_t>(state.cpl & 3);
   v.tsc_offset = state.tsc_offset;
-  apic_.set_tsc_offset(state.tsc_offset);
+  apic_.set_tsc_offset(v.tsc_offset);
 }
 
 void Vcpu::GiveState(abi::VcpuState& state, bool system) {
