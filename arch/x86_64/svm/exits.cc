@@ -145,7 +145,6 @@ bool Vcpu::Msr(bool write) {
 bool Vcpu::FastExit() {
   Vmcb& v = *vmcb_;
   const uint64_t code = v.exit_code;
-  ++exits_;
   v.event_injection = 0;
   v.tlb_control = 0;
   // The guest writes CR8 without an exit. It is the upper half of the task priority.

@@ -55,13 +55,11 @@ class Vcpu {
 
   // When its timer fires, in counter ticks; ~0: never.
   uint64_t TimerDeadline() const { return apic_.deadline(); }
-  void TimerFired(uint64_t now) { apic_.Expire(now); }
 
   // The next entry forgets the guest's cached translations.
   void FlushGuestTlb() { flush_ = true; }
 
   uint32_t id() const { return id_; }
-  uint64_t exits() const { return exits_; }
 
   // For vmrun.S: handles an exit without leaving the guest's state; false: the rest has to see it.
   bool FastExit();
@@ -96,7 +94,6 @@ class Vcpu {
   uint64_t debug_address_[4] = {};  // DR0 to DR3
   uint64_t tsc_aux_ = 0;
   uint64_t asid_generation_ = 0;
-  uint64_t exits_ = 0;
   Cpu* cpu_ = nullptr;
   uint32_t id_ = 0;
   bool flush_ = true;
