@@ -65,8 +65,9 @@ arch::EarlyMemory TakeEarlyMemory(BootInfo& boot, uint64_t bytes) {
 }
 
 void TakeBootInfo(const BootInfo* boot) {
-  arch::InitializeConsole(boot->serial_port);
-  if (boot->magic != kBootInfoMagic) Fatal("the loader passed no BootInfo");
+  // Without one there is no knowing where to complain.
+  if (boot->magic != kBootInfoMagic) arch::ResetMachine();
+  arch::InitializeConsole(*boot);
   if (boot->version != kBootInfoVersion || boot->size != sizeof(BootInfo)) {
     Fatal("loader and hypervisor are of different versions; update both");
   }

@@ -18,8 +18,9 @@ uint16_t g_port = 0;
 
 }  // namespace
 
-void InitializeConsole(uint64_t serial_port) {
-  g_port = static_cast<uint16_t>(serial_port);
+void InitializeConsole(const BootInfo& boot) {
+  g_port =
+      boot.serial_kind == SerialKind::kPort16550 ? static_cast<uint16_t>(boot.serial_address) : 0;
   if (g_port == 0) return;
   Out8(g_port + 1, 0);     // no interrupts
   Out8(g_port + 3, 0x80);  // divisor latch

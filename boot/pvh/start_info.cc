@@ -4,6 +4,7 @@
 #include "boot/pvh/start_info.h"
 
 #include <algorithm>
+#include <cstring>
 #include <array>
 
 #include "base/align.h"
@@ -33,16 +34,15 @@ std::array<MemoryRegion, kMaxPvhMemoryRanges + 2> g_ranges;
 }  // namespace
 
 const char* MakeBootInfo(const PvhHandover& handover, BootInfo& info) {
+  std::memset(&info, 0, sizeof(info));
   info.magic = kBootInfoMagic;
   info.version = kBootInfoVersion;
   info.size = sizeof(BootInfo);
   info.image_physical = handover.image_physical;
   info.image_length = handover.image_length;
-  info.bundle_physical = 0;
-  info.bundle_length = 0;
   info.acpi_rsdp = handover.rsdp;
-  info.serial_port = kComPort1;
-  info.reserved = 0;
+  info.serial_kind = SerialKind::kPort16550;
+  info.serial_address = kComPort1;
 
   if (handover.memory_map.empty()) return "the PVH loader gave no memory map";
   if (handover.memory_map.size() > kMaxPvhMemoryRanges) return "the memory map is too long";

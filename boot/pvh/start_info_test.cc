@@ -42,14 +42,16 @@ class StartInfo : public testing::Test {
 TEST_F(StartInfo, BecomesABootInfo) {
   ASSERT_EQ(Make(), nullptr);
   EXPECT_EQ(info_->magic, kBootInfoMagic);
-  EXPECT_EQ(info_->version, 1u);
+  EXPECT_EQ(info_->version, kBootInfoVersion);
   EXPECT_EQ(info_->size, sizeof(BootInfo));
   EXPECT_EQ(info_->image_physical, 0x200000u);
   EXPECT_EQ(info_->image_length, 0x12345u);
   EXPECT_EQ(info_->bundle_physical, 0x7000000u);
   EXPECT_EQ(info_->bundle_length, 0x1801u);
   EXPECT_EQ(info_->acpi_rsdp, 0xf5aa0u);
-  EXPECT_EQ(info_->serial_port, 0x3f8u);
+  EXPECT_EQ(info_->serial_kind, SerialKind::kPort16550);
+  EXPECT_EQ(info_->serial_address, 0x3f8u);
+  EXPECT_EQ(info_->devicetree, 0u);
   EXPECT_STREQ(info_->command_line, "a=b");
 }
 

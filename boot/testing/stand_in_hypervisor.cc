@@ -66,7 +66,7 @@ bool AllZero(std::span<const volatile uint64_t> words) {
 void PrintInfo(const BootInfo& info) {
   Print("image ", Hex{info.image_physical}, " length ", Hex{info.image_length});
   Print("bundle ", Hex{info.bundle_physical}, " length ", Hex{info.bundle_length});
-  Print("serial ", Hex{info.serial_port});
+  Print("serial ", Hex{info.serial_address});
   Print("command line [", info.command_line, "]");
   uint64_t usable = 0;
   for (uint32_t i = 0; i < info.region_count; ++i) {

@@ -175,7 +175,8 @@ void ExitBootServices(const Firmware& firmware, MapBuffers& buffers) {
   info.bundle_physical = reinterpret_cast<uint64_t>(archive->data());
   info.bundle_length = archive->size();
   info.acpi_rsdp = firmware.FindRsdp();
-  info.serial_port = kEarlySerialPort;
+  info.serial_kind = SerialKind::kPort16550;
+  info.serial_address = kEarlySerialPort;
   ReadCommandLine(firmware, info);
 
   MapBuffers buffers = MakeMapBuffers(firmware);

@@ -45,7 +45,7 @@ def numbers(calls):
 
 
 def stubs(calls):
-    out = HEADER + "#pragma once\n\n#include \"hypervisor/abi/invoke.h\"\n\nnamespace bulkhead::call {\n"
+    out = HEADER + "#pragma once\n\n#include \"abi/invoke.h\"\n\nnamespace bulkhead::call {\n"
     for call in calls:
         out += f"\n// {call['doc']}\n"
         for arg in call["args"]:

@@ -35,7 +35,7 @@ struct Cpu {
 };
 
 // Prints one character on the log. Usable from the first instruction.
-void InitializeConsole(uint64_t serial_port);
+void InitializeConsole(const BootInfo& boot);
 void PutChar(char c);
 
 // Builds the hypervisor's own page tables and switches to them. `early` is RAM of the hypervisor

@@ -1,24 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Bulkhead Authors
 
-#ifndef BULKHEAD_HYPERVISOR_ABI_INVOKE_H_
-#define BULKHEAD_HYPERVISOR_ABI_INVOKE_H_
+#ifndef BULKHEAD_HYPERVISOR_ABI_X86_64_INCLUDE_ABI_INVOKE_H_
+#define BULKHEAD_HYPERVISOR_ABI_X86_64_INCLUDE_ABI_INVOKE_H_
 
 // How user mode makes a call.
 
 #include <cstdint>
 
 #include "base/status.h"
+#include "hypervisor/abi/answer.h"
 #include "hypervisor/abi/call_numbers.h"
 
 namespace bulkhead::abi {
-
-struct Answer {
-  Status status;
-  uint64_t value[4];
-
-  bool ok() const { return status == Status::kOk; }
-};
 
 // SYSCALL loses RCX and R11 (AMD APM 3, SYSCALL).
 inline Answer Invoke(Call call, uint64_t a0 = 0, uint64_t a1 = 0, uint64_t a2 = 0, uint64_t a3 = 0,
@@ -37,4 +31,4 @@ inline Answer Invoke(Call call, uint64_t a0 = 0, uint64_t a1 = 0, uint64_t a2 = 
 
 }  // namespace bulkhead::abi
 
-#endif  // BULKHEAD_HYPERVISOR_ABI_INVOKE_H_
+#endif  // BULKHEAD_HYPERVISOR_ABI_X86_64_INCLUDE_ABI_INVOKE_H_
