@@ -4,8 +4,8 @@
 #include "boot/pvh/start_info.h"
 
 #include <algorithm>
-#include <cstring>
 #include <array>
+#include <cstring>
 
 #include "base/align.h"
 #include "boot/memory_map.h"
