@@ -89,7 +89,7 @@ struct BootInfo {
 };
 static_assert(offsetof(BootInfo, gic) == 96);
 static_assert(sizeof(BootInfo) ==
-              96 + sizeof(GicInfo) + 24 * kMaxMemoryRegions + kCommandLineCapacity);
+              96 + sizeof(GicInfo) + sizeof(BootInfo::regions) + kCommandLineCapacity);
 
 }  // namespace bulkhead
 
