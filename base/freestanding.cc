@@ -19,7 +19,12 @@ void* memcpy(void* __restrict destination, const void* __restrict source, size_t
   return result;
 #else
   auto* to = static_cast<volatile unsigned char*>(destination);
-  const auto* from = static_cast<const unsigned char*>(source);
+  const auto* from = static_cast<const volatile unsigned char*>(source);
+  if (((reinterpret_cast<uintptr_t>(to) | reinterpret_cast<uintptr_t>(from)) & 7) == 0) {
+    for (; count >= 8; count -= 8, to += 8, from += 8) {
+      *reinterpret_cast<volatile uint64_t*>(to) = *reinterpret_cast<const volatile uint64_t*>(from);
+    }
+  }
   for (size_t i = 0; i < count; ++i) to[i] = from[i];
   return destination;
 #endif
@@ -36,6 +41,10 @@ void* memset(void* destination, int value, size_t count) {
   return result;
 #else
   auto* to = static_cast<volatile unsigned char*>(destination);
+  if ((reinterpret_cast<uintptr_t>(to) & 7) == 0) {
+    const uint64_t pattern = 0x0101010101010101U * static_cast<unsigned char>(value);
+    for (; count >= 8; count -= 8, to += 8) *reinterpret_cast<volatile uint64_t*>(to) = pattern;
+  }
   for (size_t i = 0; i < count; ++i) to[i] = static_cast<unsigned char>(value);
   return destination;
 #endif
@@ -76,6 +85,20 @@ size_t strlen(const char* text) {
   const volatile char* end = text;
   while (*end != 0) ++end;
   return static_cast<size_t>(end - text);
+}
+
+size_t strnlen(const char* text, size_t most) {
+  size_t length = 0;
+  while (length < most && text[length] != 0) ++length;
+  return length;
+}
+
+char* strrchr(const char* text, int value) {
+  const char* found = nullptr;
+  for (;; ++text) {
+    if (*text == static_cast<char>(value)) found = text;
+    if (*text == 0) return const_cast<char*>(found);
+  }
 }
 
 }  // extern "C"

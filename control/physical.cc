@@ -64,8 +64,8 @@ Result<DriverPlatform::DmaPage> SupervisorPlatform::AllocateDma() {
   return DmaPage{memory->bytes.data(), physical.value[0]};
 }
 
-Result<DriverPlatform::Msi> SupervisorPlatform::AllocateMsi() {
-  const abi::Answer message = call::EventInterrupt(event_, bits_);
+Result<DriverPlatform::Msi> SupervisorPlatform::AllocateMsi(uint32_t device) {
+  const abi::Answer message = call::EventInterrupt(event_, bits_, device);
   if (!message.ok()) return message.status;
   return Msi{message.value[0], static_cast<uint32_t>(message.value[1])};
 }

@@ -58,7 +58,7 @@ class SupervisorPlatform final : public DriverPlatform {
 
   Result<volatile std::byte*> MapDevice(HostPhysical start, uint64_t length) override;
   Result<DmaPage> AllocateDma() override;
-  Result<Msi> AllocateMsi() override;
+  Result<Msi> AllocateMsi(uint32_t device) override;
 
  private:
   AddressArea& area_;

@@ -30,7 +30,9 @@ class DriverPlatform {
   // Maps device registers, uncached. `start` and `length` are multiples of the page size.
   virtual Result<volatile std::byte*> MapDevice(HostPhysical start, uint64_t length) = 0;
   virtual Result<DmaPage> AllocateDma() = 0;
-  virtual Result<Msi> AllocateMsi() = 0;
+  // `device`: the requester id of the device that will send it (PCI: bus << 8 | device << 3 |
+  // function).
+  virtual Result<Msi> AllocateMsi(uint32_t device) = 0;
 
   // Access to what MapDevice returned, naturally aligned, `width` 1, 2 or 4 bytes. Tests put a
   // model of the device here.

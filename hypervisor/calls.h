@@ -70,7 +70,7 @@ class Calls {
   CallResult EventCreate(Thread& caller);
   CallResult EventSignal(Thread& caller, Event& event, uint64_t bits);
   CallResult EventWait(Thread& caller, Event& event, uint64_t deadline);
-  CallResult EventInterrupt(Thread& caller, Event& event, uint64_t bits);
+  CallResult EventInterrupt(Thread& caller, Event& event, uint64_t bits, uint64_t device);
   CallResult ChannelCreate(Thread& caller);
   CallResult ChannelCall(Thread& caller, Channel& channel, uint64_t word0, uint64_t word1,
                          uint64_t word2);

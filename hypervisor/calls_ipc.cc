@@ -27,9 +27,9 @@ CallResult Calls::EventWait(Thread& caller, Event& event, uint64_t deadline) {
   return CallResult::Pending();
 }
 
-CallResult Calls::EventInterrupt(Thread& caller, Event& event, uint64_t bits) {
+CallResult Calls::EventInterrupt(Thread& caller, Event& event, uint64_t bits, uint64_t device) {
   if (!IsSystem(caller)) return Status::kDenied;
-  const Result<arch::Message> message = arch::AllocateMessage(node_.cpu.arch);
+  const Result<arch::Message> message = arch::AllocateMessage(node_.cpu.arch, device);
   if (!message.ok()) return message.status();
   Retain(event);
   node_.interrupts[message->vector] = {&event, bits};

@@ -56,9 +56,8 @@ CallResult Calls::SystemControl(Thread& caller, uint64_t operation, uint64_t arg
       return arch::PortRead(static_cast<uint16_t>(argument0), static_cast<unsigned>(argument1));
     case abi::SystemOperation::kPortWrite:
       if (!ValidPort(argument0, argument1)) return Status::kInvalidArgument;
-      arch::PortWrite(static_cast<uint16_t>(argument0), static_cast<unsigned>(argument1),
-                      argument2);
-      return uint64_t{0};
+      return arch::PortWrite(static_cast<uint16_t>(argument0), static_cast<unsigned>(argument1),
+                             argument2);
     case abi::SystemOperation::kAddressOf: {
       const Capability* capability = caller.process.capabilities.Find(argument0);
       if (capability == nullptr || capability->object->kind() != ObjectKind::kMemory) {
@@ -77,6 +76,8 @@ CallResult Calls::SystemControl(Thread& caller, uint64_t operation, uint64_t arg
                         (node_.own[0].length + node_.own[1].length) >> kPageShift, 0);
     case abi::SystemOperation::kReset:
       arch::ResetMachine();
+    case abi::SystemOperation::kPowerOff:
+      return arch::PowerOffMachine();
     case abi::SystemOperation::kDumpTrace:
       DumpTrace(node_);
       return uint64_t{0};

@@ -84,8 +84,8 @@ CallResult Calls::VcpuRun(Thread& caller, Vcpu& vcpu) {
 }
 
 CallResult Calls::VcpuInterrupt(Thread&, Vcpu& vcpu, uint64_t vector) {
-  if (vector < 16 || vector > 255) return Status::kInvalidArgument;
-  InterruptVcpu(node_, vcpu, static_cast<uint8_t>(vector));
+  if (!arch::Vcpu::IsInterrupt(vector)) return Status::kInvalidArgument;
+  InterruptVcpu(node_, vcpu, vector);
   return uint64_t{0};
 }
 

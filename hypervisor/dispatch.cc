@@ -39,7 +39,7 @@ void DeliverInterprocessor(Node& node, Vcpu& sender) {
   const auto sent = sender.arch.LastSent();
   for (Vcpu* vcpu : sender.vm.vcpus) {
     if (vcpu != nullptr && vcpu != &sender && vcpu->arch.Receives(sent)) {
-      InterruptVcpu(node, *vcpu, sent.vector);
+      InterruptVcpu(node, *vcpu, sent.interrupt);
     }
   }
 }

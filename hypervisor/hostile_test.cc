@@ -154,7 +154,7 @@ TEST_P(HostileTest, CannotHurtAnybodyElse) {
     state.inject = static_cast<uint32_t>(random_());
     if (random_() % 4 == 0) guest.SetDeadline(node_.machine().now + random_() % 3000);
     if (random_() % 2 == 0) guest.TakeInterrupt();
-    guest.SetSent({.request = random_(), .vector = static_cast<uint8_t>(random_())});
+    guest.SetSent({.request = random_(), .interrupt = random_() % 256});
     return static_cast<arch::RunOutcome>(random_() % 4);
   };
   const uint64_t event = node_.Do(Call::kEventCreate);

@@ -73,7 +73,7 @@ TEST_F(LifecycleTest, AThousandProcessesLeaveNothing) {
   StandAside();
   node_.machine().guest = [&](arch::Vcpu& guest, abi::VcpuState&) {
     if (random_() % 4 == 0) guest.SetDeadline(node_.machine().now + random_() % 3000);
-    guest.SetSent({.request = random_(), .vector = static_cast<uint8_t>(random_())});
+    guest.SetSent({.request = random_(), .interrupt = random_() % 256});
     return static_cast<arch::RunOutcome>(random_() % 4);
   };
   const FakeNode::Usage before = node_.GetUsage();

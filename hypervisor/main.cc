@@ -80,7 +80,8 @@ void LogMachine(const Node& node) {
   Text<200> line;
   line << "bulkhead: " << (node.pages.total_pages() >> 8) << " MiB of memory, counter "
        << arch::CounterHz() / 1000 << " kHz, virtualization: "
-       << (arch::VirtualizationProblem() == nullptr ? "AMD-V" : arch::VirtualizationProblem());
+       << (arch::VirtualizationProblem() == nullptr ? arch::VirtualizationName()
+                                                    : arch::VirtualizationProblem());
   LogLine(line.view());
 }
 

@@ -88,7 +88,8 @@ void Wake(Node& node, Thread& thread);
 void Block(Node& node, Thread& thread, ThreadQueue* queue, Object* object, uint64_t deadline);
 
 // Makes an interrupt pending in a virtual processor, and wakes it if it is halted.
-void InterruptVcpu(Node& node, Vcpu& vcpu, uint8_t vector);
+// `interrupt`: as the architecture's Vcpu::Interrupt takes it.
+void InterruptVcpu(Node& node, Vcpu& vcpu, uint64_t interrupt);
 
 // Threads whose wait has timed out become ready.
 void HandleDueTimeouts(Node& node, uint64_t now);

@@ -106,8 +106,8 @@ void Wake(Node& node, Thread& thread) {
   node.cpu.scheduler.MakeReady(thread);
 }
 
-void InterruptVcpu(Node& node, Vcpu& vcpu, uint8_t vector) {
-  if (vcpu.arch.Interrupt(vector) && vcpu.runner != nullptr &&
+void InterruptVcpu(Node& node, Vcpu& vcpu, uint64_t interrupt) {
+  if (vcpu.arch.Interrupt(interrupt) && vcpu.runner != nullptr &&
       vcpu.runner->state == Thread::State::kWaiting) {
     Wake(node, *vcpu.runner);
   }

@@ -96,7 +96,7 @@ void LoadSegments(Node& node, Process& root, const ElfImage& image) {
 
 void StartRootTask(Node& node, const BootInfo& boot) {
   ElfImage image;
-  const ElfError error = ElfImage::Parse(FindSupervisor(boot), ElfMachine::kX86_64, image);
+  const ElfError error = ElfImage::Parse(FindSupervisor(boot), arch::kElfMachine, image);
   if (!error.ok()) {
     Text<200> text;
     text << "bundle: entry 'supervisor' is " << error;
@@ -124,6 +124,9 @@ void StartRootTask(Node& node, const BootInfo& boot) {
       .bundle_physical = boot.bundle_physical,
       .bundle_length = boot.bundle_length,
       .acpi_rsdp = boot.acpi_rsdp,
+      .devicetree = boot.devicetree,
+      .devicetree_length = boot.devicetree_length,
+      .wall_clock = boot.wall_clock,
       .hypervisor_bytes = node.own[0].length + node.own[1].length,
       .command_line = {},
   };

@@ -134,7 +134,7 @@ TEST_F(VmTest, InterprocessorInterruptWakesWhomItNames) {
       return RunOutcome::kHalted;
     }
     // First to somebody who is not there, then to the first vCPU.
-    guest.SetSent({.request = sent == 0 ? uint64_t{1} << 7 : uint64_t{1} << 3, .vector = 0x66});
+    guest.SetSent({.request = sent == 0 ? uint64_t{1} << 7 : uint64_t{1} << 3, .interrupt = 0x66});
     return ++sent <= 2 ? RunOutcome::kInterprocessor : RunOutcome::kHalted;
   };
   EXPECT_TRUE(CallVmm(Call::kVcpuRun, {vcpu_}).pending);

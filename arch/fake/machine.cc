@@ -85,7 +85,7 @@ void SetTimer(Cpu& cpu, uint64_t deadline) {
   fake::TheMachine().timer = deadline;
 }
 
-Result<Message> AllocateMessage(Cpu&) {
+Result<Message> AllocateMessage(Cpu&, uint64_t) {
   fake::Machine& machine = fake::TheMachine();
   if (machine.next_vector >= kInterruptCount) return Status::kNoMemory;
   const unsigned vector = machine.next_vector++;
@@ -115,8 +115,12 @@ void ResetMachine() {
   std::abort();
 }
 
-uint64_t PortRead(uint16_t port, unsigned width) { return uint64_t{port} << 8 | width; }
-void PortWrite(uint16_t, unsigned, uint64_t value) { fake::TheMachine().port_value = value; }
+Status PowerOffMachine() { return Status::kNotSupported; }
+Result<uint64_t> PortRead(uint16_t port, unsigned width) { return uint64_t{port} << 8 | width; }
+Status PortWrite(uint16_t, unsigned, uint64_t value) {
+  fake::TheMachine().port_value = value;
+  return Status::kOk;
+}
 
 void LogContext(const UserContext&) {}
 const char* FaultName(uint64_t) { return "fault"; }

@@ -41,7 +41,7 @@ void Vcpu::Unload(Cpu& cpu) {
   cpu.loaded_vcpu = nullptr;
 }
 
-bool Vcpu::Interrupt(uint8_t vector) {
+bool Vcpu::Interrupt(uint64_t vector) {
   const uint64_t bit = uint64_t{1} << (vector % 64);
   const bool fresh = (pending_[vector / 64] & bit) == 0;
   pending_[vector / 64] |= bit;

@@ -37,21 +37,24 @@ void PutChar(char c) {
   Out8(g_port, static_cast<uint8_t>(c));
 }
 
-uint64_t PortRead(uint16_t port, unsigned width) {
+Result<uint64_t> PortRead(uint16_t port, unsigned width) {
   uint32_t value = 0;
   switch (width) {
     case 1:
-      return In8(port);
+      value = In8(port);
+      break;
     case 2:
       asm volatile("inw %w1, %w0" : "=a"(value) : "Nd"(port));
-      return value & 0xffff;
+      value &= 0xffff;
+      break;
     default:
       asm volatile("inl %w1, %0" : "=a"(value) : "Nd"(port));
-      return value;
+      break;
   }
+  return uint64_t{value};
 }
 
-void PortWrite(uint16_t port, unsigned width, uint64_t value) {
+Status PortWrite(uint16_t port, unsigned width, uint64_t value) {
   const auto word = static_cast<uint32_t>(value);
   switch (width) {
     case 1:
@@ -64,7 +67,11 @@ void PortWrite(uint16_t port, unsigned width, uint64_t value) {
       asm volatile("outl %0, %w1" : : "a"(word), "Nd"(port));
       break;
   }
+  return Status::kOk;
 }
+
+// How to do it stands in ACPI tables, which only user mode reads.
+Status PowerOffMachine() { return Status::kNotSupported; }
 
 void ResetMachine() {
   // The reset control register every PC chipset has at 0xcf9; then, where there is none, a triple

@@ -81,7 +81,7 @@ void SetTimer(Cpu& cpu, uint64_t deadline) {
   ProgramTimer(deadline);
 }
 
-Result<Message> AllocateMessage(Cpu&) {
+Result<Message> AllocateMessage(Cpu&, uint64_t) {
   if (g_next_device_vector >= kTimerVector) return Status::kNoMemory;
   const unsigned vector = g_next_device_vector++;
   // Fixed delivery to this CPU (AMD APM 2, 16.11).

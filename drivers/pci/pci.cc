@@ -56,7 +56,7 @@ Result<PciFunction> PciFunction::Find(DriverPlatform& platform, const PciEcam& e
       const auto config = registers.Part(number * kPciFunctionBytes, kPciFunctionBytes);
       if (config->Read16(kPciVendorId) == vendor &&
           std::ranges::find(devices, config->Read16(kPciDeviceId)) != devices.end()) {
-        return PciFunction(&platform, *config);
+        return PciFunction(&platform, *config, bus << 8 | number);
       }
       // Without bit 7 in function 0's header type there are no others.
       if (number % 8 == 0 &&

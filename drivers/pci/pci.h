@@ -77,14 +77,17 @@ class PciFunction {
   static constexpr uint64_t kMaxBarBytes = uint64_t{1} << 20;
 
   PciFunction() = default;
-  PciFunction(DriverPlatform* platform, PciRegisters config)
-      : platform_(platform), config_(config) {}
+  // `requester`: bus << 8 | device << 3 | function.
+  PciFunction(DriverPlatform* platform, PciRegisters config, uint32_t requester)
+      : platform_(platform), config_(config), requester_(requester) {}
 
   // The first function with this vendor and one of these devices; kNotFound if there is none.
   static Result<PciFunction> Find(DriverPlatform& platform, const PciEcam& ecam, uint16_t vendor,
                                   std::span<const uint16_t> devices);
 
   const PciRegisters& config() const { return config_; }
+  // What it calls itself when it writes to memory.
+  uint32_t requester() const { return requester_; }
   // Offset of the first capability after `previous` (0: from the start) with this id; 0 at the
   // end. A list that loops is followed for at most kPciMaxCapabilities steps, so a caller that
   // goes through all of them has to count too.
@@ -105,6 +108,7 @@ class PciFunction {
 
   DriverPlatform* platform_ = nullptr;
   PciRegisters config_;
+  uint32_t requester_ = 0;
   PciRegisters bars_[kPciBars];  // mapped so far
 };
 

@@ -77,7 +77,9 @@ class Qemu final : public DriverPlatform {
     next_dma_ += 4096;
     return DmaPage{.bytes = ram_ + address, .bus_address = address};
   }
-  Result<Msi> AllocateMsi() override { return Msi{.address = kMsiAddress, .data = kMsiData}; }
+  Result<Msi> AllocateMsi(uint32_t) override {
+    return Msi{.address = kMsiAddress, .data = kMsiData};
+  }
   uint32_t ReadDevice(const volatile std::byte* address, int width) override {
     return Command("read", Suffix(width), {reinterpret_cast<uintptr_t>(address)});
   }

@@ -33,7 +33,7 @@ Status VirtioPci::Open(DriverPlatform& platform, PciFunction function) {
   function_.EnableMemory();
   BULKHEAD_RETURN_IF_ERROR(Reset());
   function_.EnableBusMaster();
-  const auto message = platform.AllocateMsi();
+  const auto message = platform.AllocateMsi(function_.requester());
   if (!message.ok()) return message.status();
   return function_.EnableMsix(*message);
 }

@@ -58,22 +58,27 @@ enum class SystemOperation : uint64_t {
   kTotals = 4,     // returns pages in all, pages free, the hypervisor's own
   kReset = 5,      // resets the machine at once
   kDumpTrace = 6,  // writes the trace ring to the log
+  kPowerOff = 7,   // powers the machine off at once, where firmware does that for the hypervisor
+                   // (PSCI); else kNotSupported
 };
 inline constexpr uint64_t kMaxLogLength = 256;
 
 // What the hypervisor passes to the root task: the address of this structure is the argument of
 // its first thread. Mapped readable.
 struct RootInfo {
-  uint64_t version;           // kRootInfoVersion
-  uint64_t counter_hz;        // ticks of the machine's counter in a second
-  uint64_t bundle_physical;   // page-aligned
-  uint64_t bundle_length;     // bytes
-  uint64_t acpi_rsdp;         // physical address; 0: none
-  uint64_t hypervisor_bytes;  // memory the hypervisor keeps for itself, image included
-  char command_line[1024];    // NUL-terminated
+  uint64_t version;            // kRootInfoVersion
+  uint64_t counter_hz;         // ticks of the machine's counter in a second
+  uint64_t bundle_physical;    // page-aligned
+  uint64_t bundle_length;      // bytes
+  uint64_t acpi_rsdp;          // physical address; 0: none
+  uint64_t devicetree;         // physical address of the flattened devicetree; 0: none
+  uint64_t devicetree_length;  // bytes
+  uint64_t wall_clock;         // ns since 1970 at counter 0, if the loader knew it; 0: not known
+  uint64_t hypervisor_bytes;   // memory the hypervisor keeps for itself, image included
+  char command_line[1024];     // NUL-terminated
 };
-inline constexpr uint64_t kRootInfoVersion = 1;
-static_assert(sizeof(RootInfo) == 48 + 1024);
+inline constexpr uint64_t kRootInfoVersion = 2;
+static_assert(sizeof(RootInfo) == 72 + 1024);
 
 }  // namespace bulkhead::abi
 

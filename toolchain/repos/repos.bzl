@@ -148,6 +148,16 @@ def bulkhead_repositories():
         links = {"/usr/include/Zycore": "zycore/Zycore"},
         probes = ["src/Decoder.c"],
     )
+    maybe(
+        cached_sources,
+        name = "libfdt",
+        build_file = "//toolchain/third_party:libfdt.BUILD",
+        directories = [
+            "include/lib/libfdt",
+            "lib/libfdt",
+        ],
+        probes = ["lib/libfdt/fdt.c"],
+    )
     maybe(debian_absl, name = "com_google_absl")
     maybe(guest_kernel, name = "guest_kernel")
     maybe(

@@ -17,6 +17,7 @@ const char* g_problem = "not initialized";
 }  // namespace
 
 const char* VirtualizationProblem() { return g_problem; }
+const char* VirtualizationName() { return "AMD-V"; }
 
 namespace svm {
 namespace {

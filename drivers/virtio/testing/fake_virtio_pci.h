@@ -38,7 +38,9 @@ class FakeVirtioPci final : public DriverPlatform, private VirtioDevice::Events 
   // DriverPlatform. A mapping is its physical address: only ReadDevice and WriteDevice look at it.
   Result<volatile std::byte*> MapDevice(HostPhysical start, uint64_t length) override;
   Result<DmaPage> AllocateDma() override;
-  Result<Msi> AllocateMsi() override { return Msi{.address = kMsiAddress, .data = kMsiData}; }
+  Result<Msi> AllocateMsi(uint32_t) override {
+    return Msi{.address = kMsiAddress, .data = kMsiData};
+  }
   uint32_t ReadDevice(const volatile std::byte* address, int width) override;
   void WriteDevice(volatile std::byte* address, int width, uint32_t value) override;
 

@@ -12,6 +12,7 @@
 #include "base/address.h"
 #include "base/status.h"
 #include "boot/boot_info.h"
+#include "boot/elf.h"
 
 namespace bulkhead::arch {
 
@@ -35,7 +36,7 @@ struct Message {
   unsigned vector;
 };
 inline constexpr unsigned kInterruptCount = 16;
-Result<Message> AllocateMessage(Cpu& cpu);
+Result<Message> AllocateMessage(Cpu& cpu, uint64_t device);
 
 void ActivateAddressSpace(HostPhysical root);
 void ShareKernelHalf(HostPhysical root);
@@ -45,8 +46,11 @@ void WaitForInterrupt();                                       // throws fake::I
 void TakeInterrupts();                                         // counts
 
 [[noreturn]] void ResetMachine();  // aborts
-uint64_t PortRead(uint16_t port, unsigned width);
-void PortWrite(uint16_t port, unsigned width, uint64_t value);
+Status PowerOffMachine();
+Result<uint64_t> PortRead(uint16_t port, unsigned width);
+Status PortWrite(uint16_t port, unsigned width, uint64_t value);
+
+inline constexpr ElfMachine kElfMachine = ElfMachine::kX86_64;
 
 void LogContext(const UserContext& context);
 const char* FaultName(uint64_t code);

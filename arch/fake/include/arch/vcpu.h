@@ -24,14 +24,15 @@ class Vcpu {
   RunOutcome Run(Cpu& cpu, abi::VcpuState& state);
   void Unload(Cpu& cpu);
 
-  bool Interrupt(uint8_t vector);
+  bool Interrupt(uint64_t vector);
+  static constexpr bool IsInterrupt(uint64_t vector) { return vector >= 16 && vector <= 255; }
   bool HasPendingInterrupt() const;
   uint64_t TimerDeadline() const { return deadline_; }
   void TimerFired(uint64_t now);
   // The request is a mask of vCPU ids.
   struct Sent {
     uint64_t request;
-    uint8_t vector;
+    uint64_t interrupt;
   };
   Sent LastSent() const { return sent_; }
   bool Receives(const Sent& sent) const { return (sent.request >> id_ & 1) != 0; }

@@ -14,6 +14,7 @@
 #include "base/address.h"
 #include "base/status.h"
 #include "boot/boot_info.h"
+#include "boot/elf.h"
 
 namespace bulkhead::arch {
 
@@ -60,13 +61,14 @@ uint64_t CounterHz();
 void SetTimer(Cpu& cpu, uint64_t deadline);
 
 // Gives out an interrupt vector for a device's message; what the device writes, and where.
+// `device`: its requester id.
 struct Message {
   uint64_t address;
   uint64_t data;
   unsigned vector;
 };
 inline constexpr unsigned kInterruptCount = 256;
-Result<Message> AllocateMessage(Cpu& cpu);
+Result<Message> AllocateMessage(Cpu& cpu, uint64_t device);
 
 // Makes `root` the current address space.
 void ActivateAddressSpace(HostPhysical root);
@@ -81,12 +83,18 @@ void WaitForInterrupt();
 // loop that neither enters user mode nor waits has to call this.
 void TakeInterrupts();
 
+// Of programs in user mode.
+inline constexpr ElfMachine kElfMachine = ElfMachine::kX86_64;
+
 // The CPU this code runs on. Not to be used while a guest's state is loaded.
 Cpu& CurrentCpu();
 
 [[noreturn]] void ResetMachine();
-uint64_t PortRead(uint16_t port, unsigned width);
-void PortWrite(uint16_t port, unsigned width, uint64_t value);
+// kNotSupported: not a thing the hypervisor can do here. Returns only then.
+Status PowerOffMachine();
+// Where the architecture has no I/O ports: kNotSupported.
+Result<uint64_t> PortRead(uint16_t port, unsigned width);
+Status PortWrite(uint16_t port, unsigned width, uint64_t value);
 
 // Writes a user thread's registers to the log; what a FaultCode is called.
 void LogContext(const UserContext& context);

@@ -42,13 +42,15 @@ class Vcpu {
   // Takes this vCPU's registers off the CPU, before it runs elsewhere or goes away.
   void Unload(Cpu& cpu);
 
-  // Makes an interrupt pending; true if the vCPU should wake.
-  bool Interrupt(uint8_t vector) { return apic_.Request(vector); }
+  // Makes an interrupt pending; true if the vCPU should wake. The argument is what vcpu_interrupt
+  // takes: a vector.
+  bool Interrupt(uint64_t vector) { return apic_.Request(static_cast<uint8_t>(vector)); }
+  static constexpr bool IsInterrupt(uint64_t vector) { return vector >= 16 && vector <= 255; }
   bool HasPendingInterrupt() const { return apic_.Highest() >= 0; }
   // The interrupt that kInterprocessor is about, in the architecture's own form.
   struct Sent {
     uint64_t request;
-    uint8_t vector;
+    uint64_t interrupt;
   };
   Sent LastSent() const { return {apic_.icr(), static_cast<uint8_t>(apic_.icr())}; }
   bool Receives(const Sent& sent) const { return apic_.Receives(sent.request); }
@@ -104,6 +106,7 @@ class Vcpu {
 
 // Whether this machine can run guests, else why not.
 const char* VirtualizationProblem();
+const char* VirtualizationName();
 
 }  // namespace bulkhead::arch
 
