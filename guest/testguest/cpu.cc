@@ -4,7 +4,7 @@
 #include "guest/testguest/cpu.h"
 
 #include "guest/testguest/tap.h"
-#include "vmm/layout.h"
+#include "vmm/x86_64/layout.h"
 
 extern "C" char interrupt_stubs[];
 

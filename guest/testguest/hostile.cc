@@ -8,7 +8,7 @@
 #include "guest/testguest/checks.h"
 #include "guest/testguest/cpu.h"
 #include "guest/testguest/tap.h"
-#include "vmm/layout.h"
+#include "vmm/x86_64/layout.h"
 
 namespace bulkhead::testguest {
 namespace {

@@ -4,7 +4,7 @@
 #include "guest/testguest/tap.h"
 
 #include "guest/testguest/cpu.h"
-#include "vmm/layout.h"
+#include "vmm/x86_64/layout.h"
 
 namespace bulkhead::testguest {
 namespace {

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Bulkhead Authors
 
-#ifndef BULKHEAD_VMM_LAYOUT_H_
-#define BULKHEAD_VMM_LAYOUT_H_
+#ifndef BULKHEAD_VMM_X86_64_LAYOUT_H_
+#define BULKHEAD_VMM_X86_64_LAYOUT_H_
 
 // Where everything lies on the platform that an x86_64 guest sees (docs/guest-platform.md): the one
 // place that says so. The loader, the ACPI tables and the exit handlers are all written against it.
 
+#include <array>
 #include <cstdint>
+
+#include "vmm/ram.h"
 
 namespace bulkhead::layout {
 
@@ -21,6 +24,9 @@ inline constexpr uint64_t kMinimumRam = uint64_t{2} << 20;
 constexpr uint64_t LowRam(uint64_t ram) { return ram < kLowRamLimit ? ram : kLowRamLimit; }
 // Bytes of RAM from 4 GiB on.
 constexpr uint64_t HighRam(uint64_t ram) { return ram - LowRam(ram); }
+constexpr std::array<RamPiece, 2> Ram(uint64_t ram) {
+  return {{{0, LowRam(ram)}, {kHighRamStart, HighRam(ram)}}};
+}
 
 // virtio-mmio devices (virtio 1.2, 4.2): device i at Base + i * Stride, edge-triggered on GSI
 // kVirtioFirstGsi + i.
@@ -72,4 +78,4 @@ inline constexpr uint64_t kKernelLowest = 0x100000;
 
 }  // namespace bulkhead::layout
 
-#endif  // BULKHEAD_VMM_LAYOUT_H_
+#endif  // BULKHEAD_VMM_X86_64_LAYOUT_H_
