@@ -84,7 +84,7 @@ void InitializeDistributor() {
   // Shared interrupts that the firmware used. ITLinesNumber: 32 of them each.
   const uint32_t words = (Read32(base + kDistributorType) & 0x1f) + 1;
   for (uint32_t word = 1; word < words; ++word) {
-    Write32(base + kDistributorClearEnable + 4 * word, ~uint32_t{0});
+    Write32(base + kDistributorClearEnable + uint64_t{4} * word, ~uint32_t{0});
   }
   Write32(base + kDistributorControl, kControlAffinity);
   Write32(base + kDistributorControl, kControlAffinity | kControlGroup1);
