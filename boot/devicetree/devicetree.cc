@@ -96,7 +96,9 @@ const char* Devicetree::Open(std::span<const std::byte> bytes, Devicetree& tree)
   const uint64_t length = LengthOf(start);
   if (length == 0) return "no devicetree was given, or it is longer than 2 MiB";
   if (length > bytes.size()) return "the devicetree is truncated";
-  if (fdt_check_header(start) != 0 || fdt_num_mem_rsv(start) < 0 || !IsWellFormed(start)) {
+  if (fdt_check_header(start) != 0 || !IsAligned(fdt_off_dt_struct(start), 4) ||
+      !IsAligned(fdt_off_mem_rsvmap(start), 8) || fdt_num_mem_rsv(start) < 0 ||
+      !IsWellFormed(start)) {
     return "the devicetree is corrupt";
   }
   tree.tree_ = start;
