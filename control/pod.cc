@@ -166,6 +166,8 @@ Status Pod::Start(const PodSupplies& supplies, std::string_view name, uint16_t i
   startup.guest_memory = config.memory;
   startup.debug_uart = config.debug_uart ? 1 : 0;
   startup.supervisor_bits = activity_bit;
+  static_assert(sizeof(startup.seed) == sizeof(supplies.seed));
+  std::memcpy(startup.seed, supplies.seed.data(), sizeof(startup.seed));
   std::memcpy(startup.command_line, config.cmdline.data(), config.cmdline.size());
 
   const auto prepare = [&]() -> Status {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Bulkhead Authors
 
-#include "control/ports.h"
+#include "control/x86_64/real_time_clock.h"
 
-#include "hypervisor/abi/calls.h"
-#include "hypervisor/abi/types.h"
+#include "control/x86_64/ports.h"
 
 namespace bulkhead {
 namespace {
@@ -43,16 +42,6 @@ uint64_t DaysSince1970(const Date& date) {
 }
 
 }  // namespace
-
-uint64_t ReadPort(uint16_t port, unsigned width) {
-  return call::SystemControl(static_cast<uint64_t>(abi::SystemOperation::kPortRead), port, width, 0)
-      .value[0];
-}
-
-void WritePort(uint16_t port, unsigned width, uint64_t value) {
-  (void)call::SystemControl(static_cast<uint64_t>(abi::SystemOperation::kPortWrite), port, width,
-                            value);
-}
 
 uint64_t ReadRealTimeClock() {
   // The same twice: the clock was not changing meanwhile.
