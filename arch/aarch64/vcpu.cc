@@ -138,9 +138,10 @@ void Vcpu::Load(Cpu& cpu) {
   }
   if (flush_) {
     flush_ = false;
-    // With HCR_EL2.TGE clear this is about the current VMID (Arm ARM D8.14.3).
+    // With HCR_EL2.TGE clear this is about the current VMID (Arm ARM D8.14.3). And what the VMM put
+    // into the guest's memory is to be executed.
     BULKHEAD_WRITE_REGISTER(hcr_el2, kGuestHcr);
-    asm volatile("isb; tlbi vmalls12e1; dsb nsh" : : : "memory");
+    asm volatile("isb; tlbi vmalls12e1; ic iallu; dsb nsh" : : : "memory");
     BULKHEAD_WRITE_REGISTER(hcr_el2, kHostHcr);
     InstructionBarrier();
   }
