@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <new>
 
+#include "arch/cpu.h"
 #include "arch/page_table.h"
 #include "arch/paging.h"
 #include "base/align.h"
@@ -30,7 +31,7 @@ class ArenaTables {
   Result<HostPhysical> AllocateTable() { return arena_.AllocatePage(); }
   void FreeTable(HostPhysical table) { arena_.FreePage(table); }
   static Entry* Entries(HostPhysical table) { return arch::ToPointer<Entry>(table); }
-  static void Write(Entry* entry, Entry value) { *static_cast<volatile Entry*>(entry) = value; }
+  static void Write(Entry* entry, Entry value) { arch::WriteEntry(entry, value); }
 
  private:
   Arena& arena_;

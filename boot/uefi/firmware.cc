@@ -6,7 +6,8 @@
 #include <algorithm>
 
 #include "base/align.h"
-#include "boot/x86_64/early_console.h"
+#include "boot/early_console.h"
+#include "boot/x86_64/com1.h"
 
 namespace bulkhead::uefi {
 namespace {
@@ -46,7 +47,7 @@ void Firmware::Fatal(std::string_view text) const {
   Text<> line;
   line << "bulkhead: fatal: " << text;
   Print(line.view());
-  EarlyConsoleInit();
+  EarlyConsoleInit(kComPort1);
   EarlyConsoleWrite(line.view());
   EarlyConsoleWrite("\n");
   system_->runtime->reset_system(kResetShutdown, kSuccess, 0, nullptr);

@@ -15,6 +15,7 @@
 #include "base/format.h"
 #include "boot/boot_info.h"
 #include "boot/bundle.h"
+#include "boot/early_console.h"
 #include "boot/elf.h"
 #include "boot/memory_map.h"
 #include "boot/uefi/cpu.h"
@@ -22,7 +23,7 @@
 #include "boot/uefi/memory.h"
 #include "boot/uefi/paging.h"
 #include "boot/uefi/uefi.h"
-#include "boot/x86_64/early_console.h"
+#include "boot/x86_64/com1.h"
 #include "boot/x86_64/layout.h"
 
 namespace bulkhead::uefi {
@@ -151,7 +152,7 @@ void ExitBootServices(const Firmware& firmware, MapBuffers& buffers) {
     if (IsError(GetMemoryMap(firmware, buffers, key))) break;
     if (!IsError(firmware.boot().exit_boot_services(firmware.image(), key))) return;
   }
-  EarlyConsoleInit();
+  EarlyConsoleInit(kComPort1);
   EarlyFatal("the firmware does not let go: ExitBootServices failed");
 }
 
@@ -176,7 +177,7 @@ void ExitBootServices(const Firmware& firmware, MapBuffers& buffers) {
   info.bundle_length = archive->size();
   info.acpi_rsdp = firmware.FindRsdp();
   info.serial_kind = SerialKind::kPort16550;
-  info.serial_address = kEarlySerialPort;
+  info.serial_address = kComPort1;
   ReadCommandLine(firmware, info);
 
   MapBuffers buffers = MakeMapBuffers(firmware);
@@ -196,7 +197,7 @@ void ExitBootServices(const Firmware& firmware, MapBuffers& buffers) {
   uint32_t count = 0;
   if (ToRanges(buffers.view, buffers.ranges, count) != Status::kOk ||
       SetMemoryMap(buffers.ranges.first(count), info) != Status::kOk) {
-    EarlyConsoleInit();
+    EarlyConsoleInit(kComPort1);
     EarlyFatal("the memory map has too many regions");
   }
   EnterHypervisor(root, hypervisor.entry, &info);

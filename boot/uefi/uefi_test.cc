@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::chrono::seconds kDeadline(120);
 
-std::string StandIn() { return ReadFileOrDie("boot/testing/stand_in_hypervisor.elf"); }
+std::string StandIn() { return ReadFileOrDie("boot/testing/stand_in_hypervisor_x86_64.elf"); }
 
 std::string GoodBundle() {
   return BundleWriter()

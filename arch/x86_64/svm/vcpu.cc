@@ -50,8 +50,10 @@ class VectorAccess {
 
 }  // namespace
 
-void Vcpu::Initialize(uint32_t id, HostPhysical vmcb, HostPhysical vector_state,
-                      HostPhysical nested_root) {
+void Vcpu::Initialize(uint32_t id, std::span<const HostPhysical> pages, HostPhysical nested_root,
+                      VmTag&, abi::VcpuState&) {
+  const HostPhysical vmcb = pages[0];
+  const HostPhysical vector_state = pages[1];
   id_ = id;
   apic_ = GuestApic(id);
   vmcb_physical_ = vmcb;
