@@ -103,6 +103,8 @@ TextWriter& operator<<(TextWriter& out, const FirmwareTreeError& error) {
       return out << "PCI host bridge: bad property '" << error.property << '\'';
     case FirmwareTreeErrorKind::kNotCoherent:
       return out << "PCI host bridge: its devices are not coherent with the caches";
+    case FirmwareTreeErrorKind::kNoMessages:
+      return out << "PCI host bridge: its devices' messages go to no GICv3 ITS";
     case FirmwareTreeErrorKind::kNoTranslation:
       return out << "PCI host bridge: its parent bus translates addresses";
   }
@@ -209,20 +211,22 @@ FirmwareTreeError FirmwareTree::ReadWindows(int node, PciHost& out) const {
   return out.windows().empty() ? Bad("ranges") : FirmwareTreeError{};
 }
 
-bool FirmwareTree::IsIts(uint32_t phandle) const {
-  const int node = fdt_node_offset_by_phandle(tree_, phandle);
+bool FirmwareTree::IsIts(uint64_t phandle) const {
+  const int node = fdt_node_offset_by_phandle(tree_, static_cast<uint32_t>(phandle));
   return node >= 0 && fdt_node_check_compatible(tree_, node, "arm,gic-v3-its") == 0;
 }
 
 // Which message is whose: Linux, pci-msi.txt. The hypervisor drives one ITS.
 FirmwareTreeError FirmwareTree::ReadMessages(int node, PciHost& out) const {
+  constexpr FirmwareTreeError kNoMessages = {.kind = FirmwareTreeErrorKind::kNoMessages};
   Cells map(tree_, node, "msi-map");
   if (!map.exists()) {
+    // The controller, with one cell or without, which is not for PCI: a requester id is its own
+    // device id.
     Cells parent(tree_, node, "msi-parent");
-    // A requester id is its own device id.
-    const bool good = parent.Groups(1) && (parent.size() == 1 || parent.size() == 2);
-    return good && IsIts(static_cast<uint32_t>(parent.Take(1))) ? FirmwareTreeError{}
-                                                                : Bad("msi-parent");
+    if (!parent.exists()) return kNoMessages;
+    if (!parent.Groups(1) || parent.empty() || parent.size() > 2) return Bad("msi-parent");
+    return IsIts(parent.Take(1)) ? FirmwareTreeError{} : kNoMessages;
   }
   constexpr size_t kMapCells = 4;
   if (!map.Groups(kMapCells) || map.empty()) return Bad("msi-map");
@@ -241,7 +245,7 @@ FirmwareTreeError FirmwareTree::ReadMessages(int node, PciHost& out) const {
     if (controller.value_or(its) != its || !out.AddMsiRange(range)) return Bad("msi-map");
     controller = its;
   }
-  return IsIts(static_cast<uint32_t>(*controller)) ? FirmwareTreeError{} : Bad("msi-map");
+  return IsIts(*controller) ? FirmwareTreeError{} : kNoMessages;
 }
 
 FirmwareTreeError FirmwareTree::ReadPciHost(PciHost& out) const {
