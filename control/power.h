@@ -4,7 +4,7 @@
 #ifndef BULKHEAD_CONTROL_POWER_H_
 #define BULKHEAD_CONTROL_POWER_H_
 
-#include "control/acpi_tables.h"
+#include "boot/acpi/acpi_tables.h"
 
 namespace bulkhead {
 

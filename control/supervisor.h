@@ -15,7 +15,7 @@
 #include "base/format.h"
 #include "boot/bundle.h"
 #include "boot/elf.h"
-#include "control/acpi_tables.h"
+#include "boot/acpi/acpi_tables.h"
 #include "control/node_channel.h"
 #include "control/physical.h"
 #include "control/pod.h"
