@@ -11,8 +11,8 @@
 #include <cstdint>
 #include <span>
 
+#include "boot/acpi/acpi_tables.h"
 #include "boot/elf.h"
-#include "control/acpi_tables.h"
 
 namespace bulkhead::machine {
 
