@@ -60,7 +60,6 @@ class FirmwareTree {
 
  private:
   explicit FirmwareTree(const void* tree) : tree_(tree) {}
-  int FindPciHost() const;
   FirmwareTreeError ReadPlace(int node, PciHost& out) const;
   FirmwareTreeError ReadWindows(int node, PciHost& out) const;
   FirmwareTreeError ReadMessages(int node, PciHost& out) const;

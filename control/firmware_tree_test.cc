@@ -210,7 +210,7 @@ TEST(FirmwareTreeTest, BadProperties) {
     b.bus_range = {};
     b.reg[3] = 0x1000;
   });
-  ExpectBad("#address-cells", [](Bridge& b) { b.parent_cells = {3, 2}; });
+  ExpectBad("reg", [](Bridge& b) { b.parent_cells = {3, 2}; });
   ExpectBad("#address-cells", [](Bridge& b) { b.cells = {2, 2}; });
   ExpectBad("ranges", [](Bridge& b) { b.ranges = {}; });
   ExpectBad("ranges", [](Bridge& b) { b.ranges.pop_back(); });
