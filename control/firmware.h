@@ -8,7 +8,7 @@
 #include <span>
 
 #include "base/format.h"
-#include "control/acpi_tables.h"
+#include "boot/acpi/acpi_tables.h"
 #include "control/firmware_tree.h"
 #include "control/physical.h"
 #include "drivers/pci/pci_host.h"

@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <optional>
-#include <string_view>
 
 #include "base/align.h"
+#include "boot/devicetree/nodes.h"
 #include "libfdt.h"
 
 namespace bulkhead {
@@ -34,56 +34,31 @@ FirmwareTreeError Bad(const char* property) {
 // A property's value as big-endian cells, taken one after the other.
 class Cells {
  public:
-  Cells(const void* tree, int node, const char* name) {
-    int length = 0;
-    const void* value = fdt_getprop(tree, node, name, &length);
-    if (value == nullptr) return;
-    exists_ = true;
-    whole_ = length % 4 == 0;
-    cells_ = {static_cast<const fdt32_t*>(value), static_cast<size_t>(length) / 4};
-  }
+  Cells(const void* tree, int node, const char* name)
+      : exists_(fdt_getprop(tree, node, name, nullptr) != nullptr),
+        value_(devicetree::Property(tree, node, name)) {}
 
   // The property is there and consists of whole groups of so many cells.
-  bool Groups(size_t cells) const { return exists_ && whole_ && cells_.size() % cells == 0; }
+  bool Groups(size_t cells) const { return exists_ && value_.size() % (4 * cells) == 0; }
   bool exists() const { return exists_; }
-  bool empty() const { return cells_.empty(); }
-  size_t size() const { return cells_.size(); }
+  bool empty() const { return next_ >= size(); }
+  size_t size() const { return value_.size() / 4; }  // cells
   // A number of one or two cells; 0 if they are not there.
   uint64_t Take(uint32_t count) {
     uint64_t value = 0;
-    for (; count > 0 && !cells_.empty(); --count) {
-      value = value << 32 | fdt32_ld(cells_.data());
-      cells_ = cells_.subspan(1);
-    }
+    (void)devicetree::Cells(value_, next_, static_cast<int>(count), value);
+    next_ += count;
     return value;
   }
 
  private:
-  std::span<const fdt32_t> cells_;
-  bool exists_ = false;
-  bool whole_ = false;
+  bool exists_;
+  std::span<const std::byte> value_;
+  size_t next_ = 0;  // cell
 };
-
-bool InUse(const void* tree, int node) {
-  int length = 0;
-  const char* status = fdt_stringlist_get(tree, node, "status", 0, &length);
-  if (status == nullptr) return length == -FDT_ERR_NOTFOUND;
-  const std::string_view text(status, static_cast<size_t>(length));
-  return text == "okay" || text == "ok";
-}
 
 bool Has(const void* tree, int node, const char* property) {
   return fdt_getprop(tree, node, property, nullptr) != nullptr;
-}
-
-// The cells of addresses and sizes below a node, where they are numbers of 64 bits at most.
-bool ReadCellCounts(const void* tree, int node, uint32_t& address, uint32_t& size) {
-  const int address_cells = fdt_address_cells(tree, node);
-  const int size_cells = fdt_size_cells(tree, node);
-  if (address_cells < 1 || address_cells > 2 || size_cells < 1 || size_cells > 2) return false;
-  address = static_cast<uint32_t>(address_cells);
-  size = static_cast<uint32_t>(size_cells);
-  return true;
 }
 
 }  // namespace
@@ -103,6 +78,8 @@ TextWriter& operator<<(TextWriter& out, const FirmwareTreeError& error) {
       return out << "PCI host bridge: bad property '" << error.property << '\'';
     case FirmwareTreeErrorKind::kNotCoherent:
       return out << "PCI host bridge: its devices are not coherent with the caches";
+    case FirmwareTreeErrorKind::kNoMessages:
+      return out << "PCI host bridge: its devices' messages go to no GICv3 ITS";
     case FirmwareTreeErrorKind::kNoTranslation:
       return out << "PCI host bridge: its parent bus translates addresses";
   }
@@ -123,15 +100,6 @@ FirmwareTreeError FirmwareTree::Open(std::span<const std::byte> bytes, FirmwareT
   }
   out = FirmwareTree(bytes.data());
   return {};
-}
-
-int FirmwareTree::FindPciHost() const {
-  constexpr const char* kCompatible = "pci-host-ecam-generic";
-  int node = fdt_node_offset_by_compatible(tree_, -1, kCompatible);
-  while (node >= 0 && !InUse(tree_, node)) {
-    node = fdt_node_offset_by_compatible(tree_, node, kCompatible);
-  }
-  return node;
 }
 
 // Buses in between pass addresses on as they are, and what is said of them holds for the bridge.
@@ -155,41 +123,33 @@ FirmwareTreeError FirmwareTree::CheckAncestors(int node) const {
 
 // reg is where first_bus begins, not bus 0 (Linux, host-generic-pci.yaml).
 FirmwareTreeError FirmwareTree::ReadPlace(int node, PciHost& out) const {
-  uint32_t address_cells = 0;
-  uint32_t size_cells = 0;
-  const int parent = fdt_parent_offset(tree_, node);
-  if (!ReadCellCounts(tree_, parent, address_cells, size_cells)) return Bad("#address-cells");
-  Cells reg(tree_, node, "reg");
-  if (!reg.Groups(address_cells + size_cells) || reg.empty()) return Bad("reg");
-  const uint64_t start = reg.Take(address_cells);
-  const uint64_t length = reg.Take(size_cells);
-
+  devicetree::Range reg;
+  if (!devicetree::Reg(tree_, node, 0, reg)) return Bad("reg");
   uint64_t first = 0;
-  uint64_t last = std::min<uint64_t>(length / kBusBytes, 256) - 1;
+  uint64_t last = std::min<uint64_t>(reg.length / kBusBytes, 256) - 1;
   if (Cells range(tree_, node, "bus-range"); range.exists()) {
     if (!range.Groups(2) || range.size() != 2) return Bad("bus-range");
     first = range.Take(1);
     last = range.Take(1);
   }
   if (first > last || last > 0xff) return Bad("bus-range");
-  if (!IsAligned(start, kBusBytes) || !RangeWithin(start, length, kPhysicalTop) ||
-      start < first * kBusBytes || length / kBusBytes < last - first + 1) {
+  if (!IsAligned(reg.start, kBusBytes) || !RangeWithin(reg.start, reg.length, kPhysicalTop) ||
+      reg.start < first * kBusBytes || reg.length / kBusBytes < last - first + 1) {
     return Bad("reg");
   }
-  out.ecam = static_cast<HostPhysical>(start - first * kBusBytes);
+  out.ecam = static_cast<HostPhysical>(reg.start - first * kBusBytes);
   out.first_bus = static_cast<uint8_t>(first);
   out.last_bus = static_cast<uint8_t>(last);
   return {};
 }
 
 FirmwareTreeError FirmwareTree::ReadWindows(int node, PciHost& out) const {
-  uint32_t parent_cells = 0;
-  uint32_t unused = 0;
-  const int parent = fdt_parent_offset(tree_, node);
-  if (!ReadCellCounts(tree_, parent, parent_cells, unused)) return Bad("#address-cells");
-  if (fdt_address_cells(tree_, node) != kPciCells || fdt_size_cells(tree_, node) != kPciSizeCells) {
+  const int address_cells = fdt_address_cells(tree_, fdt_parent_offset(tree_, node));
+  if (address_cells < 1 || address_cells > 2 || fdt_address_cells(tree_, node) != kPciCells ||
+      fdt_size_cells(tree_, node) != kPciSizeCells) {
     return Bad("#address-cells");
   }
+  const auto parent_cells = static_cast<uint32_t>(address_cells);
   Cells ranges(tree_, node, "ranges");
   if (!ranges.Groups(kPciCells + parent_cells + kPciSizeCells)) return Bad("ranges");
   while (!ranges.empty()) {
@@ -209,20 +169,22 @@ FirmwareTreeError FirmwareTree::ReadWindows(int node, PciHost& out) const {
   return out.windows().empty() ? Bad("ranges") : FirmwareTreeError{};
 }
 
-bool FirmwareTree::IsIts(uint32_t phandle) const {
-  const int node = fdt_node_offset_by_phandle(tree_, phandle);
-  return node >= 0 && fdt_node_check_compatible(tree_, node, "arm,gic-v3-its") == 0;
+bool FirmwareTree::IsIts(uint64_t phandle) const {
+  const int node = fdt_node_offset_by_phandle(tree_, static_cast<uint32_t>(phandle));
+  return node >= 0 && devicetree::IsCompatible(tree_, node, "arm,gic-v3-its");
 }
 
 // Which message is whose: Linux, pci-msi.txt. The hypervisor drives one ITS.
 FirmwareTreeError FirmwareTree::ReadMessages(int node, PciHost& out) const {
+  constexpr FirmwareTreeError kNoMessages = {.kind = FirmwareTreeErrorKind::kNoMessages};
   Cells map(tree_, node, "msi-map");
   if (!map.exists()) {
+    // The controller, with one cell or without, which is not for PCI: a requester id is its own
+    // device id.
     Cells parent(tree_, node, "msi-parent");
-    // A requester id is its own device id.
-    const bool good = parent.Groups(1) && (parent.size() == 1 || parent.size() == 2);
-    return good && IsIts(static_cast<uint32_t>(parent.Take(1))) ? FirmwareTreeError{}
-                                                                : Bad("msi-parent");
+    if (!parent.exists()) return kNoMessages;
+    if (!parent.Groups(1) || parent.empty() || parent.size() > 2) return Bad("msi-parent");
+    return IsIts(parent.Take(1)) ? FirmwareTreeError{} : kNoMessages;
   }
   constexpr size_t kMapCells = 4;
   if (!map.Groups(kMapCells) || map.empty()) return Bad("msi-map");
@@ -241,12 +203,12 @@ FirmwareTreeError FirmwareTree::ReadMessages(int node, PciHost& out) const {
     if (controller.value_or(its) != its || !out.AddMsiRange(range)) return Bad("msi-map");
     controller = its;
   }
-  return IsIts(static_cast<uint32_t>(*controller)) ? FirmwareTreeError{} : Bad("msi-map");
+  return IsIts(*controller) ? FirmwareTreeError{} : kNoMessages;
 }
 
 FirmwareTreeError FirmwareTree::ReadPciHost(PciHost& out) const {
   out = {};
-  const int node = FindPciHost();
+  const int node = devicetree::FindCompatible(tree_, -1, "pci-host-ecam-generic");
   if (node < 0) return {.kind = FirmwareTreeErrorKind::kNoPciHost};
   FirmwareTreeError error = CheckAncestors(node);
   if (error.ok()) error = ReadPlace(node, out);
@@ -259,11 +221,8 @@ std::span<const std::byte> FirmwareTree::Seed() const {
   const int chosen = fdt_path_offset(tree_, "/chosen");
   if (chosen < 0) return {};
   for (const char* name : {"rng-seed", "kaslr-seed"}) {
-    int length = 0;
-    const void* value = fdt_getprop(tree_, chosen, name, &length);
-    if (value != nullptr && length > 0) {
-      return {static_cast<const std::byte*>(value), static_cast<size_t>(length)};
-    }
+    const auto seed = devicetree::Property(tree_, chosen, name);
+    if (!seed.empty()) return seed;
   }
   return {};
 }

@@ -28,6 +28,7 @@ enum class FirmwareTreeErrorKind : uint8_t {
   kNoPciHost,     // no node of a host bridge with ECAM that is in use
   kBadProperty,   // a property is missing, malformed, or says what makes no sense
   kNotCoherent,   // devices do not see the caches: not supported
+  kNoMessages,    // devices' messages do not go to a GICv3 ITS: not supported
   kNoTranslation  // the bridge's bus has addresses of its own: not supported
 };
 
@@ -59,12 +60,11 @@ class FirmwareTree {
 
  private:
   explicit FirmwareTree(const void* tree) : tree_(tree) {}
-  int FindPciHost() const;
   FirmwareTreeError ReadPlace(int node, PciHost& out) const;
   FirmwareTreeError ReadWindows(int node, PciHost& out) const;
   FirmwareTreeError ReadMessages(int node, PciHost& out) const;
   FirmwareTreeError CheckAncestors(int node) const;
-  bool IsIts(uint32_t phandle) const;
+  bool IsIts(uint64_t phandle) const;
 
   const void* tree_ = nullptr;
 };

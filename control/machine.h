@@ -11,8 +11,8 @@
 #include <cstdint>
 #include <span>
 
+#include "boot/acpi/acpi_tables.h"
 #include "boot/elf.h"
-#include "control/acpi_tables.h"
 
 namespace bulkhead::machine {
 
@@ -24,6 +24,10 @@ uint64_t ReadClock();
 
 // Fills `out` with the processor's random numbers. False if it has none to give.
 bool ReadRandom(std::span<std::byte> out);
+
+// Lets the processors fetch instructions that were written to memory as data, before anybody is to
+// execute them.
+void SyncInstructions(std::span<const std::byte> code);
 
 // Powers the machine off. `tables` is null if there are no ACPI tables. Returns if that does not
 // work.

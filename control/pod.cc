@@ -10,6 +10,7 @@
 #include "base/align.h"
 #include "boot/pod_config.h"
 #include "control/log.h"
+#include "control/machine.h"
 #include "hypervisor/abi/calls.h"
 #include "hypervisor/abi/types.h"
 #include "runtime/runtime.h"
@@ -59,6 +60,7 @@ Status Pod::LoadVmm(const PodSupplies& supplies) {
     if (!memory.ok()) return memory.status();
     std::memcpy(memory->bytes.data() + (segment.virtual_address - start), segment.data.data(),
                 segment.data.size());
+    if (segment.executable) machine::SyncInstructions(memory->bytes);
     const uint64_t rights = abi::kRead | (segment.writable ? abi::kWrite : 0) |
                             (segment.executable ? abi::kExecute : 0);
     const Status status = Share(*memory, start, rights);

@@ -6,10 +6,17 @@
 
 #include <cstddef>
 #include <span>
+#include <string_view>
 
 #include "control/sha256.h"
 
 namespace bulkhead {
+
+// The file of the bundle that whoever starts a node may fill with random bytes, for this one start.
+// Its data starts on a page.
+inline constexpr std::string_view kBundleSeed = "seed";
+inline constexpr size_t kMinBundleSeed = 32;   // bytes
+inline constexpr size_t kMaxBundleSeed = 256;  // bytes
 
 // Makes seeds for pods out of whatever a machine has that others do not know. What comes out is as
 // good as the best of what went in.

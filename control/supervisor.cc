@@ -18,10 +18,6 @@ namespace {
 constexpr uint64_t kAreaBase = 0x10'0000'0000;
 constexpr uint64_t kDrainSeconds = 2;
 
-constexpr std::string_view kSeedFile = "seed";
-constexpr size_t kMinSeedBytes = 32;
-constexpr size_t kMaxSeedBytes = 256;
-
 uint64_t CreateEvent() {
   const abi::Answer event = call::EventCreate();
   if (!event.ok()) Abort("supervisor: no event");
@@ -120,9 +116,9 @@ bool Supervisor::OpenBundle() {
 // A file of the bundle that whoever made it has made for this one start. It must not share a page
 // with what is mapped into a pod.
 void Supervisor::AddBundleSeed() {
-  const auto file = bundle_.Find(kSeedFile);
+  const auto file = bundle_.Find(kBundleSeed);
   if (!file) return;
-  if (file->data.size() < kMinSeedBytes || file->data.size() > kMaxSeedBytes ||
+  if (file->data.size() < kMinBundleSeed || file->data.size() > kMaxBundleSeed ||
       !IsAligned(file->data_offset, kPageSize)) {
     Log("bulkhead: bundle: entry 'seed' is not 32 to 256 bytes that start on a page; not used");
     return;

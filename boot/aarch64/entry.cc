@@ -8,6 +8,7 @@
 
 #include "base/format.h"
 #include "boot/aarch64/image_entry.h"
+#include "boot/aarch64/refusals.h"
 #include "boot/aarch64/start.h"
 #include "boot/boot_info.h"
 #include "boot/early_console.h"
@@ -39,10 +40,8 @@ uint64_t BootMain(uint64_t entry, uint64_t argument, uint64_t refusal, uint64_t 
   } else {
     OpenConsoleOf(argument);
   }
-  if (refusal == BULKHEAD_REFUSAL_NOT_EL2) {
-    EarlyFatal("started at EL1: the machine offers no virtualisation, or something else uses it");
-  }
-  if (refusal == BULKHEAD_REFUSAL_NO_VHE) EarlyFatal("the CPU is too old: needs Armv8.1 VHE");
+  if (refusal == BULKHEAD_REFUSAL_NOT_EL2) EarlyFatal(kStartedAtEl1);
+  if (refusal == BULKHEAD_REFUSAL_NO_VHE) EarlyFatal(kNoVhe);
   return by_image ? MakeImageBootInfo(image_physical) : argument;
 }
 

@@ -62,6 +62,9 @@ bool machine::ReadRandom(std::span<std::byte> out) {
   return true;
 }
 
+// Instruction caches see stores (AMD APM 2, 7.6.1).
+void machine::SyncInstructions(std::span<const std::byte> /*code*/) {}
+
 // As the firmware's tables say.
 void machine::PowerOff(AcpiTables* tables) {
   ::bulkhead::PowerOff how;

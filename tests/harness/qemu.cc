@@ -89,6 +89,8 @@ std::vector<std::string> MakeArguments(const QemuOptions& options) {
     add("-drive", flash + "unit=1,snapshot=on,file=" + defaults.firmware_variables);
     add("-drive", "if=none,id=esp,format=raw,readonly=on,file=fat:" + options.esp);
     add("-device", "virtio-blk-pci,drive=esp");
+    // A menu that nobody waits for: without it, AAVMF waits five seconds for a key.
+    add("-boot", "menu=on,splash-time=0");
   }
   arguments.insert(arguments.end(), options.extra.begin(), options.extra.end());
   return arguments;

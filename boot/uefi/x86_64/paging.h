@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Bulkhead Authors
 
-#ifndef BULKHEAD_BOOT_UEFI_PAGING_H_
-#define BULKHEAD_BOOT_UEFI_PAGING_H_
+#ifndef BULKHEAD_BOOT_UEFI_X86_64_PAGING_H_
+#define BULKHEAD_BOOT_UEFI_X86_64_PAGING_H_
 
 // The page tables with which the loader enters the hypervisor (AMD APM 2, 5.3): RAM one to one, and
 // the image at its link address. Writable and executable throughout: the hypervisor replaces them
@@ -31,4 +31,4 @@ uint64_t BuildPageTables(const BootMapping& mapping, uint64_t* memory);
 
 }  // namespace bulkhead::uefi
 
-#endif  // BULKHEAD_BOOT_UEFI_PAGING_H_
+#endif  // BULKHEAD_BOOT_UEFI_X86_64_PAGING_H_

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Bulkhead Authors
 
-#ifndef BULKHEAD_BOOT_UEFI_CPU_H_
-#define BULKHEAD_BOOT_UEFI_CPU_H_
+#ifndef BULKHEAD_BOOT_UEFI_X86_64_CPU_H_
+#define BULKHEAD_BOOT_UEFI_X86_64_CPU_H_
 
 #include <cstdint>
 
@@ -32,7 +32,7 @@ inline bool FiveLevelPaging() {
 
 // Switches to the page tables at `root` and jumps to the image's 64-bit entry, which takes the
 // BootInfo in RDI (boot/x86_64/start64.S). This code and the BootInfo are mapped one to one.
-[[noreturn]] inline void EnterHypervisor(uint64_t root, uint64_t entry, const BootInfo* info) {
+[[noreturn]] inline void SwitchAndJump(uint64_t root, uint64_t entry, const BootInfo* info) {
   asm volatile(
       "cli\n"
       "mov %[root], %%cr3\n"
@@ -45,4 +45,4 @@ inline bool FiveLevelPaging() {
 
 }  // namespace bulkhead::uefi
 
-#endif  // BULKHEAD_BOOT_UEFI_CPU_H_
+#endif  // BULKHEAD_BOOT_UEFI_X86_64_CPU_H_

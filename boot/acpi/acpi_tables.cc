@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Bulkhead Authors
 
-#include "control/acpi_tables.h"
+#include "boot/acpi/acpi_tables.h"
 
 #include <algorithm>
 #include <optional>
 
-#include "control/acpi_sleep_type.h"
+#include "boot/acpi/acpi_sleep_type.h"
+#include "boot/acpi/fields.h"
 
 namespace bulkhead {
 namespace {
@@ -20,7 +21,6 @@ constexpr size_t kRsdpXsdt = 24;
 constexpr size_t kRsdpLengthV2 = 36;
 // 5.2.6, System Description Table Header:
 constexpr size_t kTableLengthField = 4;
-constexpr uint32_t kHeaderLength = 36;
 // 5.2.9, Fixed ACPI Description Table:
 constexpr size_t kFadtDsdt = 40;
 constexpr size_t kFadtSmiCommand = 48;
@@ -37,9 +37,6 @@ constexpr size_t kFadtXPm1bControl = 184;
 constexpr size_t kFadtSleepControl = 244;
 constexpr uint32_t kFlagResetRegister = 1U << 10;
 constexpr uint32_t kFlagHardwareReduced = 1U << 20;
-// 5.2.3.2, Generic Address Structure: space, bit width, bit offset, access size, address.
-constexpr size_t kGasLength = 12;
-constexpr size_t kGasAddress = 4;
 // 4.8.3.2.1, PM1 control: SLP_TYPx is bits 12:10, SLP_EN bit 13.
 constexpr uint32_t kPm1TypeShift = 10;
 constexpr uint32_t kPm1TypeMask = 7U << kPm1TypeShift;
@@ -54,22 +51,9 @@ constexpr size_t kMcfgEntryLength = 16;
 constexpr uint64_t kLastPort = 0xffff;
 constexpr uint64_t kBusSize = 1 << 20;  // bytes of ECAM space
 
-using Bytes = std::span<const std::byte>;
-
-// Little-endian, unaligned; 0 where the bytes end before it, as the fields of older and shorter
-// tables are absent.
-uint64_t Read(Bytes bytes, size_t offset, size_t width) {
-  if (offset > bytes.size() || bytes.size() - offset < width) return 0;
-  uint64_t value = 0;
-  for (size_t i = 0; i < width; ++i) {
-    value |= std::to_integer<uint64_t>(bytes[offset + i]) << (8 * i);
-  }
-  return value;
-}
-
-uint32_t Read32(Bytes bytes, size_t offset) {
-  return static_cast<uint32_t>(Read(bytes, offset, 4));
-}
+using acpi::Bytes;
+using acpi::Read;
+using acpi::Read32;
 
 uint8_t Sum(Bytes bytes) {
   uint32_t sum = 0;
@@ -86,9 +70,9 @@ bool HasSignature(Bytes bytes, AcpiSignature signature) {
 // A register of `width` bytes; width 0 if the generic address names none that could be used.
 RegisterWrite ReadGenericAddress(Bytes table, size_t offset, uint8_t width) {
   RegisterWrite out;
-  if (offset + kGasLength > table.size()) return out;
+  if (offset + acpi::kGenericAddressLength > table.size()) return out;
   const uint64_t space = Read(table, offset, 1);
-  out.address = Read(table, offset + kGasAddress, 8);
+  out.address = Read(table, offset + acpi::kGenericAddress, 8);
   if (space > static_cast<uint64_t>(RegisterSpace::kPort) || out.address == 0) return out;
   out.space = static_cast<RegisterSpace>(space);
   const uint64_t last = out.space == RegisterSpace::kPort ? kLastPort : UINT64_MAX;
@@ -132,6 +116,10 @@ const char* Describe(AcpiErrorKind kind) {
       return "no \\_S5 sleep type found";
     case AcpiErrorKind::kBadConfiguration:
       return "no usable PCI configuration space";
+    case AcpiErrorKind::kBadGic:
+      return "no usable interrupt controller";
+    case AcpiErrorKind::kBadTimer:
+      return "no usable timer";
   }
   return "unknown error";
 }
@@ -180,12 +168,12 @@ AcpiError AcpiTables::ReadList(uint64_t physical, bool extended) {
   const AcpiSignature signature = extended ? kXsdt : kRsdt;
   const size_t width = extended ? 8 : 4;
   Bytes table;
-  const AcpiError error = MapTable(signature, physical, kHeaderLength, table);
+  const AcpiError error = MapTable(signature, physical, acpi::kHeaderLength, table);
   if (!error.ok()) return error;
-  const size_t count = (table.size() - kHeaderLength) / width;
+  const size_t count = (table.size() - acpi::kHeaderLength) / width;
   if (count > tables_.size()) return {AcpiErrorKind::kTooManyTables, signature, physical};
   for (size_t i = 0; i < count; ++i) {
-    tables_[i] = Read(table, kHeaderLength + i * width, width);
+    tables_[i] = Read(table, acpi::kHeaderLength + i * width, width);
   }
   count_ = static_cast<uint32_t>(count);
   return {};
@@ -194,8 +182,8 @@ AcpiError AcpiTables::ReadList(uint64_t physical, bool extended) {
 AcpiError AcpiTables::MapTable(AcpiSignature signature, uint64_t physical, uint32_t minimum,
                                Bytes& table) {
   if (physical == 0) return {AcpiErrorKind::kMissing, signature, 0};
-  const Bytes header = reader_.Map(physical, kHeaderLength);
-  if (header.size() < kHeaderLength) return {AcpiErrorKind::kUnreadable, signature, physical};
+  const Bytes header = reader_.Map(physical, acpi::kHeaderLength);
+  if (header.size() < acpi::kHeaderLength) return {AcpiErrorKind::kUnreadable, signature, physical};
   if (!HasSignature(header, signature)) return {AcpiErrorKind::kBadSignature, signature, physical};
   const uint32_t length = Read32(header, kTableLengthField);
   if (length < minimum || length > kMaxAcpiTableLength || physical > UINT64_MAX - length) {
@@ -211,7 +199,8 @@ AcpiError AcpiTables::MapTable(AcpiSignature signature, uint64_t physical, uint3
 AcpiError AcpiTables::FindTable(AcpiSignature signature, uint32_t minimum, uint64_t& physical,
                                 Bytes& table) {
   for (const uint64_t candidate : std::span(tables_).first(count_)) {
-    if (candidate == 0 || !HasSignature(reader_.Map(candidate, kHeaderLength), signature)) continue;
+    if (candidate == 0 || !HasSignature(reader_.Map(candidate, acpi::kHeaderLength), signature))
+      continue;
     physical = candidate;
     return MapTable(signature, candidate, minimum, table);
   }
@@ -220,16 +209,16 @@ AcpiError AcpiTables::FindTable(AcpiSignature signature, uint32_t minimum, uint6
 
 AcpiError AcpiTables::Find(AcpiSignature signature, uint64_t& physical, uint32_t& length) {
   Bytes table;
-  const AcpiError error = FindTable(signature, kHeaderLength, physical, table);
+  const AcpiError error = FindTable(signature, acpi::kHeaderLength, physical, table);
   length = static_cast<uint32_t>(table.size());
   return error;
 }
 
 AcpiError AcpiTables::ReadSleepType(uint64_t dsdt, std::array<uint8_t, 2>& type) {
   Bytes table;
-  const AcpiError error = MapTable(kDsdt, dsdt, kHeaderLength, table);
+  const AcpiError error = MapTable(kDsdt, dsdt, acpi::kHeaderLength, table);
   if (!error.ok()) return error;
-  const auto found = FindSleepType(table.subspan(kHeaderLength));
+  const auto found = FindSleepType(table.subspan(acpi::kHeaderLength));
   if (!found) return {AcpiErrorKind::kNoSleepType, kDsdt, dsdt};
   type = *found;
   return {};

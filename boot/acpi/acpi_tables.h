@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Bulkhead Authors
 
-#ifndef BULKHEAD_CONTROL_ACPI_TABLES_H_
-#define BULKHEAD_CONTROL_ACPI_TABLES_H_
+#ifndef BULKHEAD_BOOT_ACPI_ACPI_TABLES_H_
+#define BULKHEAD_BOOT_ACPI_ACPI_TABLES_H_
 
-// The firmware's ACPI tables, as far as a node's supervisor needs them: how to power off, how to
-// reset, and where PCI configuration space is. Section numbers are those of ACPI 6.4.
+// The firmware's ACPI tables, as far as loader and supervisor need them: how to power off, how to
+// reset, where PCI configuration space is, and on Arm the interrupt controller, the timers and the
+// UART. Section numbers are those of ACPI 6.4.
 //
 // The tables come from the machine's firmware, which may be wrong: everything is checked against
 // the lengths and checksums of the tables and against the limits below. No AML is executed.
@@ -16,6 +17,7 @@
 #include <span>
 
 #include "base/format.h"
+#include "boot/boot_info.h"
 
 namespace bulkhead {
 
@@ -54,6 +56,8 @@ enum class AcpiErrorKind : uint8_t {
   kNoRegister,        // the table names no register that could be used
   kNoSleepType,       // no \_S5 could be found in the DSDT (see AcpiTables::ReadPowerOff)
   kBadConfiguration,  // MCFG: bus range, alignment or address makes no sense
+  kBadGic,            // MADT: no distributor, no or too many redistributors, or no interrupt
+  kBadTimer,          // GTDT: a timer's interrupt is none of a CPU's own
 };
 
 struct AcpiError {
@@ -131,12 +135,22 @@ class AcpiTables {
   // From MCFG (PCI Firmware Specification 3.3, 4.1.2).
   AcpiError ReadEcam(Ecam& out);
 
+  // A GICv3 and its interrupts, from MADT (5.2.12) and GTDT (5.2.25). The distributor is 0 and
+  // there is no error if the MADT describes another interrupt controller.
+  AcpiError ReadGic(GicInfo& out);
+
+  // From SPCR (Microsoft's Serial Port Console Redirection Table). kNone if it is a UART that
+  // SerialKind does not have.
+  AcpiError ReadSerial(SerialKind& kind, uint64_t& address);
+
  private:
   AcpiError ReadList(uint64_t physical, bool extended);
   AcpiError MapTable(AcpiSignature signature, uint64_t physical, uint32_t minimum,
                      std::span<const std::byte>& table);
   AcpiError FindTable(AcpiSignature signature, uint32_t minimum, uint64_t& physical,
                       std::span<const std::byte>& table);
+  AcpiError ReadMadt(GicInfo& out);
+  AcpiError ReadGtdt(GicInfo& out);
   AcpiError ReadSleepType(uint64_t dsdt, std::array<uint8_t, 2>& type);
 
   PhysicalReader& reader_;
@@ -146,4 +160,4 @@ class AcpiTables {
 
 }  // namespace bulkhead
 
-#endif  // BULKHEAD_CONTROL_ACPI_TABLES_H_
+#endif  // BULKHEAD_BOOT_ACPI_ACPI_TABLES_H_

@@ -1,83 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Bulkhead Authors
 
-#include "control/acpi_tables.h"
+#include "boot/acpi/acpi_tables.h"
 
-#include <algorithm>
+#include <gtest/gtest.h>
+
 #include <cstddef>
 #include <cstdint>
-#include <map>
-#include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "control/acpi_sleep_type.h"
-#include "gtest/gtest.h"
+#include "boot/acpi/acpi_sleep_type.h"
+#include "boot/acpi/testing/table_writer.h"
 
 namespace bulkhead {
 namespace {
-
-using Table = std::vector<uint8_t>;
-
-void Put(Table& table, size_t offset, uint64_t value, size_t width) {
-  if (table.size() < offset + width) table.resize(offset + width);
-  for (size_t i = 0; i < width; ++i) table[offset + i] = static_cast<uint8_t>(value >> (8 * i));
-}
-
-void PutText(Table& table, size_t offset, std::string_view text) {
-  for (const char c : text) Put(table, offset++, static_cast<uint8_t>(c), 1);
-}
-
-void Balance(Table& table, size_t at, size_t length) {
-  uint8_t sum = 0;
-  for (size_t i = 0; i < length; ++i) sum = static_cast<uint8_t>(sum + table[i]);
-  table[at] = static_cast<uint8_t>(table[at] - sum);
-}
-
-Table MakeTable(std::string_view signature, size_t length) {
-  Table table(length);
-  PutText(table, 0, signature);
-  Put(table, 4, length, 4);
-  return table;
-}
-
-Table Sealed(Table table) {
-  table[9] = 0;
-  Balance(table, 9, table.size());
-  return table;
-}
-
-void PutGeneric(Table& table, size_t offset, uint8_t space, uint64_t address) {
-  Put(table, offset, space, 1);
-  Put(table, offset + 4, address, 8);
-}
-
-// Memory with tables in it; forgets what it gave out at the next call, so that AddressSanitizer
-// sees a use of it.
-class Machine final : public PhysicalReader {
- public:
-  std::map<uint64_t, Table> memory;
-
-  std::span<const std::byte> Map(uint64_t physical, uint64_t length) override {
-    ++calls;
-    given_.reset();
-    auto it = memory.upper_bound(physical);
-    if (it == memory.begin()) return {};
-    --it;
-    const uint64_t offset = physical - it->first;
-    if (offset > it->second.size() || length > it->second.size() - offset) return {};
-    given_ = std::make_unique<std::byte[]>(length);
-    std::copy_n(std::as_bytes(std::span(it->second)).begin() + static_cast<ptrdiff_t>(offset),
-                length, given_.get());
-    return {given_.get(), length};
-  }
-
-  int calls = 0;
-
- private:
-  std::unique_ptr<std::byte[]> given_;
-};
 
 constexpr uint64_t kRsdp = 0xf52c0;
 constexpr uint64_t kRsdt = 0x7fe2001;  // tables need not be aligned
@@ -115,26 +52,7 @@ class AcpiTablesTest : public testing::Test {
   // Puts everything where the root pointer finds it, with good checksums.
   void Install(int revision = 2) {
     const std::vector<uint64_t> list = {kOther, kFadt, kMcfg};
-    Table root(revision >= 2 ? 36 : 20);
-    PutText(root, 0, "RSD PTR ");
-    Put(root, 15, static_cast<uint64_t>(revision), 1);
-    Table rsdt = MakeTable("RSDT", 36 + 4 * list.size());
-    Table xsdt = MakeTable("XSDT", 36 + 8 * list.size());
-    for (size_t i = 0; i < list.size(); ++i) {
-      Put(rsdt, 36 + 4 * i, list[i], 4);
-      Put(xsdt, 36 + 8 * i, list[i], 8);
-    }
-    if (revision >= 2) {
-      Put(root, 20, 36, 4);
-      Put(root, 24, kXsdt, 8);
-      machine.memory[kXsdt] = Sealed(xsdt);
-    } else {
-      Put(root, 16, kRsdt, 4);
-      machine.memory[kRsdt] = Sealed(rsdt);
-    }
-    Balance(root, 8, 20);
-    if (revision >= 2) Balance(root, 32, 36);
-    machine.memory[kRsdp] = root;
+    InstallRoot(machine, kRsdp, revision >= 2 ? kXsdt : kRsdt, revision, list);
     machine.memory[kFadt] = Sealed(fadt);
     machine.memory[kDsdt] = Sealed(dsdt);
     machine.memory[kMcfg] = Sealed(mcfg);
@@ -158,7 +76,7 @@ class AcpiTablesTest : public testing::Test {
     return open == "ok" ? Describe(tables.ReadEcam(ecam)) : open;
   }
 
-  Machine machine;
+  TableMemory machine;
   AcpiTables tables{machine};
   Table fadt;
   Table dsdt;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Bulkhead Authors
 
-#include "control/acpi_sleep_type.h"
+#include "boot/acpi/acpi_sleep_type.h"
 
 #include <algorithm>
 

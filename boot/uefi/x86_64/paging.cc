@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Bulkhead Authors
 
-#include "boot/uefi/paging.h"
+#include "boot/uefi/x86_64/paging.h"
 
 #include <cstring>
 

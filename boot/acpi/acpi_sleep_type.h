@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Bulkhead Authors
 
-#ifndef BULKHEAD_CONTROL_ACPI_SLEEP_TYPE_H_
-#define BULKHEAD_CONTROL_ACPI_SLEEP_TYPE_H_
+#ifndef BULKHEAD_BOOT_ACPI_ACPI_SLEEP_TYPE_H_
+#define BULKHEAD_BOOT_ACPI_ACPI_SLEEP_TYPE_H_
 
 #include <array>
 #include <cstddef>
@@ -18,4 +18,4 @@ std::optional<std::array<uint8_t, 2>> FindSleepType(std::span<const std::byte> a
 
 }  // namespace bulkhead
 
-#endif  // BULKHEAD_CONTROL_ACPI_SLEEP_TYPE_H_
+#endif  // BULKHEAD_BOOT_ACPI_ACPI_SLEEP_TYPE_H_

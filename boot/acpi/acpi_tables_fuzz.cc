@@ -7,7 +7,7 @@
 #include <memory>
 #include <span>
 
-#include "control/acpi_tables.h"
+#include "boot/acpi/acpi_tables.h"
 
 namespace {
 
@@ -89,5 +89,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (error.ok() && (ecam.first_bus > ecam.last_bus || ecam.start() + ecam.length() < ecam.base)) {
     __builtin_trap();
   }
+  bulkhead::GicInfo gic;
+  CheckError(error = tables.ReadGic(gic));
+  if (error.ok() ? gic.redistributor_count > bulkhead::kMaxRedistributorRegions
+                 : gic.distributor != 0) {
+    __builtin_trap();
+  }
+  bulkhead::SerialKind kind = bulkhead::SerialKind::kNone;
+  uint64_t address = 0;
+  CheckError(tables.ReadSerial(kind, address));
+  if ((kind == bulkhead::SerialKind::kNone) != (address == 0)) __builtin_trap();
   return 0;
 }
