@@ -33,13 +33,12 @@ class TreeWriter {
 
   void Begin(const char* name) { Keep(fdt_begin_node(tree_, name)); }
   void Begin(std::string_view name, uint64_t address) {
-    Text<64> text;
-    text << name << '@';
-    // Unit addresses have no prefix.
-    Text<32> hex;
-    hex << Hex{address};
-    text << hex.view().substr(2) << '\0';
-    Begin(text.view().data());
+    std::array<char, 64> storage = {};  // a zero ends the name
+    TextWriter text(storage.data(), storage.size() - 1);
+    Text<32> unit;
+    unit << Hex{address};
+    text << name << '@' << unit.view().substr(2);  // without prefix
+    Begin(storage.data());
   }
   void End() { Keep(fdt_end_node(tree_)); }
 

@@ -131,10 +131,10 @@ TEST_F(Devicetree, LargestFits) {
 }
 
 TEST_F(Devicetree, NoRoom) {
-  for (size_t size = 0; size < 1024; size += 8) {
-    const Result<uint64_t> length =
-        BuildDevicetree({.ram_bytes = uint64_t{64} << 20}, out().first(size));
-    EXPECT_EQ(length.status(), Status::kNoMemory) << size;
+  const DevicetreeConfig config = {.ram_bytes = uint64_t{64} << 20};
+  Build(config);
+  for (uint64_t size = 0; size + 8 < length_; size += 8) {
+    EXPECT_EQ(BuildDevicetree(config, out().first(size)).status(), Status::kNoMemory) << size;
   }
 }
 
