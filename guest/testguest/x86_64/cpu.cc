@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Bulkhead Authors
 
-#include "guest/testguest/cpu.h"
+#include "guest/testguest/x86_64/cpu.h"
 
+#include "boot/pvh/start_info.h"
 #include "guest/testguest/tap.h"
 #include "vmm/x86_64/layout.h"
 
@@ -124,6 +125,19 @@ bool HaltUntil(uint8_t vector, uint64_t before) {
   }
   return true;
 }
+
+std::string_view CommandLine(uint64_t boot) {
+  const uint64_t text = reinterpret_cast<const PvhStartInfo*>(boot)->command_line;
+  return text == 0 ? "" : reinterpret_cast<const char*>(text);
+}
+
+void DebugOutput(char c) { Out8(layout::kDebugUartPort, static_cast<uint8_t>(c)); }
+
+uint32_t ReadDevice(uint64_t address) { return ReadMmio<uint32_t>(address); }
+void WriteDevice(uint64_t address, uint32_t value) { WriteMmio<uint32_t>(address, value); }
+
+void MemoryBarrier() { asm volatile("mfence" : : : "memory"); }
+void Relax() { asm volatile("pause"); }
 
 void PowerOff() {
   Out8(layout::kSleepControlPort, 1 << 5 | layout::kSleepTypeOff << 2);

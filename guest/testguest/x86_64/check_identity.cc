@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Bulkhead Authors
 
+#include "boot/pvh/start_info.h"
 #include "guest/testguest/checks.h"
-#include "guest/testguest/cpu.h"
 #include "guest/testguest/tap.h"
+#include "guest/testguest/x86_64/cpu.h"
 
 namespace bulkhead::testguest {
+
+void CheckEntry(uint64_t boot) {
+  const auto* info = reinterpret_cast<const PvhStartInfo*>(boot);
+  Check(info->magic == kPvhMagic && info->version == kPvhVersion, "start info");
+}
 
 void CheckIdentity() {
   const Cpuid own = GetCpuid(0x40000000);
