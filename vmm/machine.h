@@ -60,6 +60,7 @@ class Machine {
   uint32_t ReadPort(uint64_t port, uint32_t width) const;
   void WritePort(uint64_t port, uint32_t width, uint32_t value);
   void InjectGeneralProtection();
+  void InjectPageFault(uint64_t linear, uint32_t error_code);
   void SkipInstruction() { state_->rip += state_->instruction_length; }
   [[noreturn]] void EndWithFault(std::string_view text);
 

@@ -96,6 +96,7 @@ void GdbStub::WriteRegister(GdbRegister which, uint64_t value) {
   Do("P" + Number(which) + "=" + LittleEndian(value));
 }
 
-void GdbStub::Detach() { Do("D"); }
+// The machine may end before it could say OK.
+void GdbStub::Detach() { SendPacket("D"); }
 
 }  // namespace bulkhead

@@ -60,6 +60,13 @@ void Machine::InjectGeneralProtection() {
   state_->inject_error = 0;
 }
 
+void Machine::InjectPageFault(uint64_t linear, uint32_t error_code) {
+  state_->cr2 = linear;
+  state_->dirty = abi::kDirtySystem;
+  state_->inject = kPageFaultVector | abi::kInjectValid | abi::kInjectHasError;
+  state_->inject_error = error_code;
+}
+
 void Machine::HandleExit() {
   switch (state_->reason) {
     case abi::ExitReason::kNone:
@@ -158,22 +165,27 @@ void Machine::HandleStringIo(uint64_t port, uint32_t width, bool in, bool repeat
     return;
   }
   uint64_t& pointer = cpu.gpr[in ? abi::kRdi : abi::kRsi];
-  const uint64_t linear = pointer + cpu.segment_base[in ? kSegEs : kSegDs];
+  const uint64_t linear = Linear(cpu, in ? kSegEs : kSegDs, pointer);
   std::array<uint8_t, 4> bytes = {};
   const auto element = std::span(bytes).first(width);
+  Translation at;
   size_t count = 0;
   if (in) {
     const uint32_t value = ReadPort(port, width);
     std::memcpy(bytes.data(), &value, sizeof(value));
-    (void)WriteLinear(cpu.paging(), memory_, linear, element, count);
+    at = WriteLinear(cpu.paging(), memory_, linear, element, count);
   } else {
-    (void)ReadLinear(cpu.paging(), memory_, linear, LinearAccess::kRead, element, count);
+    at = ReadLinear(cpu.paging(), memory_, linear, LinearAccess::kRead, element, count);
     uint32_t value = 0;
     std::memcpy(&value, bytes.data(), width);
     if (count == width) WritePort(port, width, value);
   }
   if (count != width) {
-    InjectGeneralProtection();
+    if (at.outcome == Translation::Outcome::kPageFault) {
+      InjectPageFault(at.linear, at.error_code);
+    } else {
+      InjectGeneralProtection();
+    }
     return;
   }
   pointer += (cpu.rflags & kFlagDirection) != 0 ? 0 - uint64_t{width} : width;
@@ -234,10 +246,7 @@ void Machine::HandleMmio() {
       FromCpuState(cpu, *state_);
       break;
     case MmioOutcome::Kind::kPageFault:
-      state_->cr2 = outcome.address;
-      state_->dirty = abi::kDirtySystem;
-      state_->inject = kPageFaultVector | abi::kInjectValid | abi::kInjectHasError;
-      state_->inject_error = outcome.error_code;
+      InjectPageFault(outcome.address, outcome.error_code);
       break;
     default: {
       Text<256> text;
