@@ -140,6 +140,12 @@ int Main(int argc, char** argv) {
     if (send(kChannelDescriptor, "this is not a frame at all", 26, 0) < 0) return 4;
     pause();
   }
+  if (mode == "slow") {
+    poll(nullptr, 0, 1500);  // longer than a command works without showing that it does
+    Start();
+    SendAgent(AgentMessage::kStderr, "to stderr\n");
+    Exit(0);
+  }
   Start();
   if (mode == "output") {
     std::string bytes;
