@@ -171,8 +171,10 @@ int Main(int argc, char** argv) {
       SendAgent(AgentMessage::kStdinCredit, Word(header.length));
     }
   }
-  if (mode == "not-found") {
-    SendAgent(AgentMessage::kFailed, Word(127) + "crun: no such command");
+  if (mode == "not-found" || mode == "not-executable") {
+    SendAgent(AgentMessage::kFailed, mode == "not-found"
+                                         ? Word(127) + "crun: executable file `/bin/app` not found"
+                                         : Word(126) + "crun: open executable: Permission denied");
     while (NextAgentMessage(&payload).type != AgentMessage::kEnd) {
     }
     PowerOff(PodEnd::kPoweredOff, "");

@@ -173,7 +173,12 @@ TEST_F(RunTest, StdinIsPassedOnToItsEnd) {
 }
 
 TEST_F(RunTest, CommandThatIsNotThere) {
-  ExpectFailure(Run("not-found"), {"no such command"}, 127);
+  ExpectFailure(Run("not-found"), {"bulkhead: crun: executable file `/bin/app` not found;"}, 127);
+}
+
+TEST_F(RunTest, CommandThatIsNotExecutable) {
+  ExpectFailure(Run("not-executable"), {"'/bin/app': crun: open executable: Permission denied;"},
+                126);
 }
 
 TEST_F(RunTest, PodsThatEndBadly) {
