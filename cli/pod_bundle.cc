@@ -96,9 +96,9 @@ uint64_t LeastPodMemory(const KernelImage& kernel, uint64_t initramfs_size) {
   return (size + kMiB - 1) / kMiB * kMiB;
 }
 
-absl::StatusOr<uint64_t> WritePodBundle(const RunOptions& options, const StoredImage& image,
-                                        const GuestKernel& kernel, const InstalledFiles& files,
-                                        const std::string& path) {
+absl::StatusOr<PodBundle> WritePodBundle(const RunOptions& options, const StoredImage& image,
+                                         const GuestKernel& kernel, const InstalledFiles& files,
+                                         const std::string& path) {
   BULKHEAD_ASSIGN_OR_RETURN(const ImageConfig config, ParseImageConfig(image.config_json));
   BULKHEAD_ASSIGN_OR_RETURN(const ContainerSpec spec,
                             MakeContainerSpec(config, options, image.passwd, image.group));
@@ -146,7 +146,7 @@ absl::StatusOr<uint64_t> WritePodBundle(const RunOptions& options, const StoredI
   BULKHEAD_RETURN_IF_FAILED(writer.AddBytes(pod + "initramfs", *initramfs));
   BULKHEAD_RETURN_IF_FAILED(writer.AddFile(pod + "image", image.rootfs));
   BULKHEAD_RETURN_IF_FAILED(writer.Finish());
-  return writer.size();
+  return PodBundle{writer.size(), spec.arguments[0]};
 }
 
 }  // namespace bulkhead

@@ -50,10 +50,10 @@ absl::StatusOr<SessionResult> RunPod(const RunOptions& options, const std::strin
   BULKHEAD_ASSIGN_OR_RETURN(const TempDir work, TempDir::Create());
   machine_config.directory = work.path();
   machine_config.bundle = work.path() + "/bundle.cpio";
-  BULKHEAD_ASSIGN_OR_RETURN(const uint64_t bundle_size,
+  BULKHEAD_ASSIGN_OR_RETURN(const PodBundle bundle,
                             WritePodBundle(options, image, kernel, files, machine_config.bundle));
 
-  machine_config.memory = NodeMemory(options.memory, bundle_size, options.firmware);
+  machine_config.memory = NodeMemory(options.memory, bundle.size, options.firmware);
   // The hypervisor runs guests through AMD-V only, so far.
   machine_config.accelerator = ChooseAccelerator(ReadHostFacts(), /*need_svm=*/true);
   machine_config.firmware = options.firmware;
@@ -63,6 +63,7 @@ absl::StatusOr<SessionResult> RunPod(const RunOptions& options, const std::strin
   BULKHEAD_ASSIGN_OR_RETURN(NodeMachine machine, StartNode(machine_config, context));
 
   SessionOptions session_options;
+  session_options.command = bundle.command;
   session_options.verbose = options.verbose;
   session_options.trace = options.trace;
   session_options.gdb = options.gdb;
