@@ -13,6 +13,7 @@
 #include "cli/image_fetch.h"
 #include "cli/image_reference.h"
 #include "cli/oci_writer.h"
+#include "cli/sha256.h"
 
 namespace bulkhead {
 namespace {
@@ -49,6 +50,23 @@ class OciLayoutTest : public testing::Test {
     return image->BlobPath(image->layers[0]);
   }
 
+  // One image for each architecture, under one tag.
+  void WriteBoth() {
+    OciLayoutWriter::Image arm = Image("latest", "arm");
+    arm.arch = "arm64";
+    arm.platform_in_index = true;
+    OciLayoutWriter::Image amd = Image("latest", "amd");
+    amd.platform_in_index = true;
+    Write({arm, amd});
+  }
+
+  void ExpectArchitecture(const std::string& arch) {
+    const absl::StatusOr<OciImage> image = OpenOciImage(layout_, "", arch, "t");
+    ASSERT_TRUE(image.ok()) << image.status();
+    EXPECT_TRUE(Has(image->config_json, "\"" + arch + "\"")) << image->config_json;
+    EXPECT_TRUE(VerifyLayers(*image, "t").ok());
+  }
+
   static bool Has(const std::string& text, const std::string& part) {
     return text.find(part) != std::string::npos;
   }
@@ -73,14 +91,30 @@ TEST_F(OciLayoutTest, IdFollowsTheContents) {
 }
 
 TEST_F(OciLayoutTest, ChoosesTheArchitecture) {
-  OciLayoutWriter::Image arm = Image("latest", "arm");
-  arm.arch = "arm64";
-  arm.platform_in_index = true;
-  OciLayoutWriter::Image amd = Image("latest", "amd");
-  amd.platform_in_index = true;
-  Write({arm, amd});
-  EXPECT_EQ(Error(), "");
-  EXPECT_TRUE(Has(OpenOciImage(layout_, "", "amd64", "t")->config_json, "amd64"));
+  WriteBoth();
+  for (const std::string arch : {"amd64", "arm64"}) ExpectArchitecture(arch);
+}
+
+// As `skopeo copy --all` and `docker buildx` leave it: the layout's own index names one index, in
+// OCI's words or Docker's, and that has the architectures.
+TEST_F(OciLayoutTest, ChoosesTheArchitectureInANestedIndex) {
+  WriteBoth();
+  const std::string inner = *ReadFile(layout_ + "/index.json", 1 << 20);
+  const std::string digest = Sha256Hex(inner);
+  std::ofstream(layout_ + "/blobs/sha256/" + digest) << inner;
+  for (const char* const type : {"application/vnd.oci.image.index.v1+json",
+                                 "application/vnd.docker.distribution.manifest.list.v2+json"}) {
+    std::ofstream(layout_ + "/index.json", std::ios::trunc)
+        << R"({"schemaVersion": 2, "manifests": [{"mediaType": ")" << type
+        << R"(", "digest": "sha256:)" << digest << R"(", "size": )" << inner.size()
+        << R"(, "annotations": {"org.opencontainers.image.ref.name": "multi"}}]})";
+    for (const std::string arch : {"amd64", "arm64"}) ExpectArchitecture(arch);
+    EXPECT_EQ(Error("multi"), "");
+    const std::string other(OpenOciImage(layout_, "multi", "s390x", "t").status().message());
+    for (const char* words : {"linux/amd64, linux/arm64", "not for linux/s390x"}) {
+      EXPECT_TRUE(Has(other, words)) << other;
+    }
+  }
 }
 
 TEST_F(OciLayoutTest, OtherArchitectureNamesBoth) {

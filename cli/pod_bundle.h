@@ -32,7 +32,7 @@ uint64_t LeastPodMemory(const KernelImage& kernel, uint64_t initramfs_size);
 // Writes the bundle for a node with this one pod to `path`; returns its size in bytes.
 absl::StatusOr<uint64_t> WritePodBundle(const RunOptions& options, const StoredImage& image,
                                         const GuestKernel& kernel, const InstalledFiles& files,
-                                        const std::string& path);
+                                        const std::string& cache_root, const std::string& path);
 
 }  // namespace bulkhead
 

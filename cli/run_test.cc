@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "cli/architecture.h"
 #include "cli/files.h"
 #include "cli/oci_writer.h"
 #include "cli/subprocess.h"
@@ -28,15 +29,17 @@ class RunTest : public testing::Test {
  protected:
   RunTest() : work_(*TempDir::Create()) {
     const std::string files = work_.path() + "/files";
-    for (const char* name : {"hypervisor/hypervisor_x86_64.elf", "control/supervisor_x86_64.elf",
-                             "vmm/vmm_x86_64.elf", "boot/uefi/bulkhead.efi"}) {
-      fs::create_directories(fs::path(files + "/" + name).parent_path());
-      std::ofstream(files + "/" + name) << name;
+    for (const Architecture arch : {Architecture::kX86_64, Architecture::kAarch64}) {
+      const NodeFiles& node = Facts(arch).files;
+      for (const char* name :
+           {node.hypervisor, node.boot_image, node.supervisor, node.vmm, node.loader, node.init}) {
+        fs::create_directories(fs::path(files + "/" + name).parent_path());
+        std::ofstream(files + "/" + name) << name;
+      }
     }
-    fs::create_directories(files + "/guest/init");
-    fs::copy_file("guest/init/init", files + "/guest/init/init");
     fs::create_directory(work_.path() + "/tmp");
     std::ofstream(work_.path() + "/kernel") << MakeTestKernel();
+    std::ofstream(work_.path() + "/image") << MakeTestImage();
     OciLayoutWriter writer(layout());
     LayerEntry file;
     file.path = "bin/app";
@@ -199,6 +202,38 @@ TEST_F(RunTest, BadImages) {
   ExpectFailure(Run("output", {"oci:" + layout() + ":no-command"}), {"neither entrypoint nor"});
   ExpectFailure(Run("output", {"redis"}), {"docker://redis"});
   ExpectFailure(Run("output", {"example:absent"}), {"example:hello"});
+}
+
+// What is in a bundle and in an initramfs is a matter of unit tests: here, that everything is found
+// by the architecture, and the node's machine started.
+TEST_F(RunTest, Arm64) {
+  const std::string programs = work_.path() + "/cache/programs/arm64";
+  const std::vector<std::string> words = {"--arch", "arm64", "--kernel", work_.path() + "/image",
+                                          "oci:" + layout() + ":arm"};
+  std::vector<std::string> command = words;
+  command.insert(command.end(), {"--", "/bin/app"});
+  ExpectFailure(Run("output", command), {"initramfs", programs + "/usr/bin/crun", "tools/setup"});
+  fs::create_directories(programs + "/usr/bin");
+  fs::copy_file("guest/init/init_aarch64", programs + "/usr/bin/crun");  // a static arm64 program
+  const CommandResult result = Run("output", command);
+  EXPECT_EQ(WEXITSTATUS(result.status), 7) << result.errors;
+  EXPECT_EQ(result.output.size(), size_t{1} << 20);
+  ExpectFailure(Run("output", words), {"neither entrypoint nor"});
+  fs::remove(work_.path() + "/files/hypervisor/hypervisor_aarch64.img");
+  ExpectFailure(Run("output", command), {"hypervisor_aarch64.img", "build"});
+}
+
+TEST_F(RunTest, Arm64NeedsItsOwn) {
+  ExpectFailure(Run("output", {"--arch", "arm64", App()}), {"linux/amd64", "not for linux/arm64"});
+  ExpectFailure(Run("output", {"--arch", "arm64", "oci:" + layout() + ":arm", "x"}),
+                {"/kernel is not for aarch64"});
+  ExpectFailure(Run("output", {"--kernel", work_.path() + "/image", App()}),
+                {"/image is not for x86_64"});
+  ExpectFailure(Run("output", {"--arch", "arm64", "--firmware", "uefi", "--firmware-directory",
+                               work_.path(), App()}),
+                {"AAVMF_CODE.fd", "install the package qemu-efi-aarch64", "--firmware direct"});
+  ExpectFailure(Run("output", {"--arch", "arm64", "--qemu-binary", "absent-qemu", App()}),
+                {"install the package qemu-system-arm"});
 }
 
 TEST_F(RunTest, CorruptLayer) {
