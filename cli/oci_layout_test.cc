@@ -13,7 +13,6 @@
 #include "cli/image_fetch.h"
 #include "cli/image_reference.h"
 #include "cli/oci_writer.h"
-#include "cli/sha256.h"
 
 namespace bulkhead {
 namespace {
@@ -50,14 +49,14 @@ class OciLayoutTest : public testing::Test {
     return image->BlobPath(image->layers[0]);
   }
 
-  // One image for each architecture, under one tag.
-  void WriteBoth() {
+  // One tag, an image for each architecture.
+  static std::vector<OciLayoutWriter::Image> BothArchitectures() {
     OciLayoutWriter::Image arm = Image("latest", "arm");
     arm.arch = "arm64";
     arm.platform_in_index = true;
     OciLayoutWriter::Image amd = Image("latest", "amd");
     amd.platform_in_index = true;
-    Write({arm, amd});
+    return {arm, amd};
   }
 
   void ExpectArchitecture(const std::string& arch) {
@@ -91,23 +90,19 @@ TEST_F(OciLayoutTest, IdFollowsTheContents) {
 }
 
 TEST_F(OciLayoutTest, ChoosesTheArchitecture) {
-  WriteBoth();
+  Write(BothArchitectures());
   for (const std::string arch : {"amd64", "arm64"}) ExpectArchitecture(arch);
 }
 
-// As `skopeo copy --all` and `docker buildx` leave it: the layout's own index names one index, in
-// OCI's words or Docker's, and that has the architectures.
+// As `skopeo copy --all` and `docker buildx` leave it.
 TEST_F(OciLayoutTest, ChoosesTheArchitectureInANestedIndex) {
-  WriteBoth();
-  const std::string inner = *ReadFile(layout_ + "/index.json", 1 << 20);
-  const std::string digest = Sha256Hex(inner);
-  std::ofstream(layout_ + "/blobs/sha256/" + digest) << inner;
-  for (const char* const type : {"application/vnd.oci.image.index.v1+json",
-                                 "application/vnd.docker.distribution.manifest.list.v2+json"}) {
-    std::ofstream(layout_ + "/index.json", std::ios::trunc)
-        << R"({"schemaVersion": 2, "manifests": [{"mediaType": ")" << type
-        << R"(", "digest": "sha256:)" << digest << R"(", "size": )" << inner.size()
-        << R"(, "annotations": {"org.opencontainers.image.ref.name": "multi"}}]})";
+  for (const char* const type : {kOciIndexType, kDockerIndexType}) {
+    OciLayoutWriter writer(layout_);
+    for (OciLayoutWriter::Image image : BothArchitectures()) {
+      image.tag.clear();
+      ASSERT_TRUE(writer.Add(image).ok());
+    }
+    ASSERT_TRUE(writer.FinishAsOne("multi", type).ok());
     for (const std::string arch : {"amd64", "arm64"}) ExpectArchitecture(arch);
     EXPECT_EQ(Error("multi"), "");
     const std::string other(OpenOciImage(layout_, "multi", "s390x", "t").status().message());

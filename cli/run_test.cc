@@ -95,6 +95,20 @@ class RunTest : public testing::Test {
   CommandResult Run(const std::string& mode) { return Run(mode, {App()}); }
   std::string App() const { return "oci:" + layout() + ":app"; }
 
+  void MakeArm64Programs() {
+    const std::string directory = work_.path() + "/cache/programs/arm64/usr/bin";
+    fs::create_directories(directory);
+    fs::copy_file("guest/init/init_aarch64", directory + "/crun");  // a static arm64 program
+  }
+
+  void Skopeo(std::vector<std::string> words) {
+    words.insert(words.begin(), {"skopeo", "--insecure-policy", "--tmpdir", work_.path()});
+    Command command;
+    command.arguments = std::move(words);
+    const absl::StatusOr<CommandResult> result = RunCommand(command, {});
+    ASSERT_TRUE(result.ok() && result->ok()) << result.status() << result->errors;
+  }
+
   // One line on stderr with these words, nothing on stdout, this exit status.
   void ExpectFailure(const CommandResult& result, const std::vector<std::string>& words,
                      int status = 125) {
@@ -213,8 +227,7 @@ TEST_F(RunTest, Arm64) {
   std::vector<std::string> command = words;
   command.insert(command.end(), {"--", "/bin/app"});
   ExpectFailure(Run("output", command), {"initramfs", programs + "/usr/bin/crun", "tools/setup"});
-  fs::create_directories(programs + "/usr/bin");
-  fs::copy_file("guest/init/init_aarch64", programs + "/usr/bin/crun");  // a static arm64 program
+  MakeArm64Programs();
   const CommandResult result = Run("output", command);
   EXPECT_EQ(WEXITSTATUS(result.status), 7) << result.errors;
   EXPECT_EQ(result.output.size(), size_t{1} << 20);
@@ -292,13 +305,7 @@ TEST_F(RunTest, SecondRunNeedsNoLayers) {
 TEST_F(RunTest, ArchivesThroughSkopeo) {
   for (const std::string transport : {"oci-archive", "docker-archive"}) {
     const std::string archive = work_.path() + "/" + transport + ".tar";
-    Command copy;
-    copy.arguments = {"skopeo",   "--insecure-policy",
-                      "--tmpdir", work_.path(),
-                      "copy",     "-q",
-                      App(),      transport + ":" + archive + ":app:latest"};
-    const CommandResult copied = *RunCommand(copy, {});
-    ASSERT_EQ(copied.status, 0) << copied.errors;
+    Skopeo({"copy", "-q", App(), transport + ":" + archive + ":app:latest"});
     const CommandResult first = Run("output", {transport + ":" + archive});
     EXPECT_EQ(WEXITSTATUS(first.status), 7) << first.errors;
     // Unchanged, it is known without being read; cut short, it is not.
@@ -306,6 +313,32 @@ TEST_F(RunTest, ArchivesThroughSkopeo) {
     fs::resize_file(archive, fs::file_size(archive) / 3);
     ExpectFailure(Run("output", {transport + ":" + archive}), {"again"});
   }
+}
+
+// Skopeo takes what it was told, and an image for one architecture whatever it is for.
+TEST_F(RunTest, ArchivesOfOtherArchitectures) {
+  MakeArm64Programs();
+  const std::string both = work_.path() + "/both";
+  OciLayoutWriter writer(both);
+  for (const char* arch : {"amd64", "arm64"}) {
+    OciLayoutWriter::Image image;
+    image.arch = arch;
+    image.platform_in_index = true;
+    image.config_json = R"({"Cmd": ["/bin/app"]})";
+    image.layers = {MakeLayer({})};
+    ASSERT_TRUE(writer.Add(image).ok());
+  }
+  ASSERT_TRUE(writer.FinishAsOne("app").ok());
+  const std::string archive = "oci-archive:" + work_.path() + "/both.tar";
+  Skopeo({"copy", "-q", "--all", "oci:" + both + ":app", archive + ":app"});
+  EXPECT_EQ(WEXITSTATUS(Run("output", {archive}).status), 7);
+  const CommandResult arm =
+      Run("output", {"--arch", "arm64", "--kernel", work_.path() + "/image", archive});
+  EXPECT_EQ(WEXITSTATUS(arm.status), 7) << arm.errors;
+
+  const std::string docker = "docker-archive:" + work_.path() + "/docker.tar";
+  Skopeo({"copy", "-q", App(), docker + ":app:latest"});
+  ExpectFailure(Run("output", {"--arch", "arm64", docker}), {"linux/amd64", "not for linux/arm64"});
 }
 
 }  // namespace
