@@ -269,14 +269,22 @@ bool Supervisor::HasOption(std::string_view option) const {
   return false;
 }
 
-void Supervisor::Drain() {
+// There is room for it once the other side has taken enough of what came before.
+void Supervisor::SayEnd() {
   const uint64_t deadline = Now() + kDrainSeconds * info_.counter_hz;
-  while (!channel_.Flush() && Now() < deadline) (void)call::EventWait(event_, deadline);
+  bool said = false;
+  for (;;) {
+    const bool sane = channel_.Receive(*this) == Status::kOk;
+    said = said || channel_.Send(NodeFrameType::kNodeEnded, 0, std::span<const std::byte>());
+    const bool flushed = channel_.Flush();
+    if (flushed && (said || !sane)) return;
+    if (Now() >= deadline) return;
+    (void)call::EventWait(event_, deadline);
+  }
 }
 
 void Supervisor::PowerOff() {
-  channel_.Send(NodeFrameType::kNodeEnded, 0, std::span<const std::byte>());
-  Drain();
+  SayEnd();
   if (HasOption("trace")) {
     (void)call::SystemControl(static_cast<uint64_t>(abi::SystemOperation::kDumpTrace), 0, 0, 0);
   }

@@ -65,8 +65,8 @@ class Supervisor final : private NodeChannel::Handler, private NodeLink {
   bool HasOption(std::string_view option) const;
   void LogMemory(const Pod& ended);
   void Report(std::string_view error);
-  // Sends what is queued, and waits until the other side has taken it, for a bounded time.
-  void Drain();
+  // Sends what is queued and that the node ends; waits, for a bounded time, until it is all sent.
+  void SayEnd();
   [[noreturn]] void PowerOff();
 
   const abi::RootInfo& info_;

@@ -165,6 +165,9 @@ class AddressSpace {
                          mapping.length - mapping.done >= kSuperpageSize;
       const int level = super ? 2 : 1;
       BULKHEAD_RETURN_IF_ERROR(table_.Prepare(tables, at, level));
+      if (attributes.execute && attributes.user) {
+        arch::SynchronizeCode(piece->physical, Table::LevelSize(level));
+      }
       table_.Commit(tables, at, level, piece->physical, attributes);
       mapping.done += Table::LevelSize(level);
       work += super ? kWork / 2 : 1;

@@ -54,6 +54,9 @@ Status InitializeCpu(Cpu& cpu, HostPhysical pages) {
   BULKHEAD_WRITE_REGISTER(cptr_el2, kHostCptr);
   BULKHEAD_WRITE_REGISTER(mdcr_el2, kMdcr);
   BULKHEAD_WRITE_REGISTER(hstr_el2, 0);
+  BULKHEAD_WRITE_REGISTER(mdscr_el1, 0);
+  const uint64_t performance = IdField(BULKHEAD_READ_REGISTER(id_aa64dfr0_el1), kDfr0PmuVer);
+  if (performance != 0 && performance != 0xf) BULKHEAD_WRITE_REGISTER(pmuserenr_el0, 0);
   BULKHEAD_WRITE_REGISTER(cnthctl_el2, kCnthctl);
   BULKHEAD_WRITE_REGISTER(cnthp_ctl_el2, 0);
   BULKHEAD_WRITE_REGISTER(cntvoff_el2, 0);

@@ -5,7 +5,7 @@
 
 #include "arch/vcpu.h"
 
-#include <algorithm>
+#include <array>
 #include <cstddef>
 
 #include "arch/aarch64/gic.h"
@@ -31,6 +31,11 @@ constexpr uint64_t kStateAtReset = kPstateEl1h | kPstateDaif;
 template <typename T>
 T ReadOnce(const T& field) {
   return *static_cast<const volatile T*>(&field);
+}
+
+// By pairs, not by a call: it comes with every exit that the VMM answers.
+void CopyGeneral(uint64_t (&to)[abi::kGprCount], const uint64_t (&from)[abi::kGprCount]) {
+  __builtin_memcpy_inline(to, from, sizeof(to));
 }
 
 void SaveRegisters(std::span<uint64_t, kGuestRegisterCount> to) {
@@ -138,9 +143,10 @@ void Vcpu::Load(Cpu& cpu) {
   }
   if (flush_) {
     flush_ = false;
-    // With HCR_EL2.TGE clear this is about the current VMID (Arm ARM D8.14.3).
+    // With HCR_EL2.TGE clear this is about the current VMID (Arm ARM D8.14.3). And what the VMM put
+    // into the guest's memory is to be executed.
     BULKHEAD_WRITE_REGISTER(hcr_el2, kGuestHcr);
-    asm volatile("isb; tlbi vmalls12e1; dsb nsh" : : : "memory");
+    asm volatile("isb; tlbi vmalls12e1; ic iallu; dsb nsh" : : : "memory");
     BULKHEAD_WRITE_REGISTER(hcr_el2, kHostHcr);
     InstructionBarrier();
   }
@@ -171,7 +177,8 @@ bool Vcpu::TakeState(abi::VcpuState& state) {
       gic_.SetPrivate(ReadOnce(state.private_enabled), priority);
     }
   }
-  for (uint32_t i = 0; i < abi::kGprCount; ++i) gpr_[i] = ReadOnce(state.gpr[i]);
+  // Whatever they are, they hurt nobody but the guest.
+  CopyGeneral(gpr_, state.gpr);
   pc_ = ReadOnce(state.pc);
   pstate_ = ReadOnce(state.pstate) & kPstateAllowed;
   const uint64_t mode = pstate_ & kPstateModeMask;
@@ -187,7 +194,7 @@ RunOutcome Vcpu::Leave(abi::VcpuState& state, abi::ExitReason reason, uint64_t d
   state.instruction_length = length;
   state.detail = detail;
   state.info = esr_;
-  std::copy(std::begin(gpr_), std::end(gpr_), state.gpr);
+  CopyGeneral(state.gpr, gpr_);
   state.pc = pc_;
   state.pstate = pstate_;
   if (reason != abi::ExitReason::kSystemRegister && reason != abi::ExitReason::kHypercall) {
@@ -227,21 +234,20 @@ void Vcpu::LeaveGuest() {
 
 RunOutcome Vcpu::Run(Cpu& cpu, abi::VcpuState& state) {
   if (!in_guest_) {
-    const bool valid = TakeState(state);
-    Load(cpu);
-    if (!valid) {
+    in_guest_ = TakeState(state);
+    if (!in_guest_) {
+      Load(cpu);
       esr_ = 0;
       return Leave(state, abi::ExitReason::kInvalidState, pstate_, 0);
     }
-    in_guest_ = true;
-    if (inject_) InjectUndefined();
-    inject_ = false;
   }
   if (halted_) {
     if (!HasPendingInterrupt()) return RunOutcome::kHalted;
     halted_ = false;
   }
   Load(cpu);
+  if (inject_) InjectUndefined();
+  inject_ = false;
   PrepareEntry();
   EnterGuest();
   GuestEnter(this);

@@ -15,6 +15,7 @@ namespace bulkhead {
 namespace {
 
 constexpr uint32_t kGicPhandle = 1;
+constexpr uint32_t kClockPhandle = 2;
 
 // Cells of an interrupt (bindings/interrupt-controller/arm,gic-v3.yaml).
 constexpr uint32_t kSharedInterrupt = 0;
@@ -33,13 +34,12 @@ class TreeWriter {
 
   void Begin(const char* name) { Keep(fdt_begin_node(tree_, name)); }
   void Begin(std::string_view name, uint64_t address) {
-    Text<64> text;
-    text << name << '@';
-    // Unit addresses have no prefix.
-    Text<32> hex;
-    hex << Hex{address};
-    text << hex.view().substr(2) << '\0';
-    Begin(text.view().data());
+    std::array<char, 64> storage = {};  // a zero ends the name
+    TextWriter text(storage.data(), storage.size() - 1);
+    Text<32> unit;
+    unit << Hex{address};
+    text << name << '@' << unit.view().substr(2);  // without prefix
+    Begin(storage.data());
   }
   void End() { Keep(fdt_end_node(tree_)); }
 
@@ -158,6 +158,22 @@ void AddDebugUart(TreeWriter& tree) {
   tree.End();
 }
 
+// Linux asks every "arm,primecell" for the clock of its bus.
+void AddRealTimeClock(TreeWriter& tree) {
+  tree.Begin("clock");
+  tree.String("compatible", "fixed-clock");
+  tree.Cell("#clock-cells", 0);
+  tree.Cell("clock-frequency", 24'000'000);
+  tree.Cell("phandle", kClockPhandle);
+  tree.End();
+  tree.Begin("rtc", layout::kRealTimeClockBase);
+  tree.Strings("compatible", std::string_view("arm,pl031\0arm,primecell\0", 24));
+  tree.Wides<2>("reg", {layout::kRealTimeClockBase, layout::kRealTimeClockSize});
+  tree.Cell("clocks", kClockPhandle);
+  tree.String("clock-names", "apb_pclk");
+  tree.End();
+}
+
 void AddVirtio(TreeWriter& tree, uint32_t device) {
   tree.Begin("virtio_mmio", layout::VirtioMmioAddress(device));
   tree.String("compatible", "virtio,mmio");
@@ -187,6 +203,7 @@ Result<uint64_t> BuildDevicetree(const DevicetreeConfig& config, std::span<std::
   AddTimer(tree);
   AddInterruptController(tree, config.cpus);
   if (config.debug_uart) AddDebugUart(tree);
+  if (config.real_time_clock) AddRealTimeClock(tree);
   for (uint32_t device = 0; device < config.virtio_devices; ++device) AddVirtio(tree, device);
   tree.End();
   return tree.Finish();

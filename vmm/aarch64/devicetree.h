@@ -26,6 +26,7 @@ struct DevicetreeConfig {
   std::span<const std::byte> random = {};
   uint32_t virtio_devices = 0;  // at most layout::kMaxVirtioDevices
   bool debug_uart = false;
+  bool real_time_clock = false;
 };
 
 // Writes the flattened tree to `out`, which is 8-byte aligned; returns its length in bytes.

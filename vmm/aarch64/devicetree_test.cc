@@ -80,7 +80,8 @@ TEST_F(Devicetree, WholePlatform) {
          .initramfs_end = 0x1'5000'1234,
          .random = random,
          .virtio_devices = 3,
-         .debug_uart = true});
+         .debug_uart = true,
+         .real_time_clock = true});
   EXPECT_EQ(DtcWarnings(), "");
   EXPECT_EQ(Text("/chosen", "bootargs"), "console=hvc0 quiet");
   EXPECT_EQ(Cells("/chosen", "linux,initrd-start"), (Numbers{1, 0x5000'0000}));
@@ -98,6 +99,8 @@ TEST_F(Devicetree, WholePlatform) {
   EXPECT_EQ(Cells("/timer", "interrupts"), (Numbers{1, 13, 4, 1, 14, 4, 1, 11, 4, 1, 10, 4}));
   EXPECT_EQ(Cells("/interrupt-controller@8000000", "reg"),
             (Numbers{0, 0x0800'0000, 0, 0x1'0000, 0, 0x080a'0000, 0, 0x4'0000}));
+  EXPECT_EQ(Property("/rtc@9010000", "compatible"), std::string("arm,pl031\0arm,primecell\0", 24));
+  EXPECT_EQ(Cells("/rtc@9010000", "clocks"), Cells("/clock", "phandle"));
   EXPECT_EQ(Cells("/virtio_mmio@a002000", "reg"), (Numbers{0, 0x0a00'2000, 0, 0x200}));
   EXPECT_EQ(Cells("/virtio_mmio@a002000", "interrupts"), (Numbers{0, 2, 1}));
   EXPECT_EQ(Property("/virtio_mmio@a002000", "dma-coherent"), "");
@@ -113,6 +116,7 @@ TEST_F(Devicetree, LeastPlatform) {
     EXPECT_EQ(Property("/chosen", name), "(none)") << name;
   }
   EXPECT_FALSE(Exists("/serial@9000000"));
+  EXPECT_FALSE(Exists("/rtc@9010000"));
   EXPECT_FALSE(Exists("/virtio_mmio@a000000"));
 }
 
@@ -126,15 +130,16 @@ TEST_F(Devicetree, LargestFits) {
          .initramfs_end = 2,
          .random = random,
          .virtio_devices = layout::kMaxVirtioDevices,
-         .debug_uart = true});
+         .debug_uart = true,
+         .real_time_clock = true});
   EXPECT_EQ(DtcWarnings(), "");
 }
 
 TEST_F(Devicetree, NoRoom) {
-  for (size_t size = 0; size < 1024; size += 8) {
-    const Result<uint64_t> length =
-        BuildDevicetree({.ram_bytes = uint64_t{64} << 20}, out().first(size));
-    EXPECT_EQ(length.status(), Status::kNoMemory) << size;
+  const DevicetreeConfig config = {.ram_bytes = uint64_t{64} << 20};
+  Build(config);
+  for (uint64_t size = 0; size + 8 < length_; size += 8) {
+    EXPECT_EQ(BuildDevicetree(config, out().first(size)).status(), Status::kNoMemory) << size;
   }
 }
 

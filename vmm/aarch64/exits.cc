@@ -12,8 +12,10 @@
 #include "vmm/aarch64/debug_uart.h"
 #include "vmm/aarch64/esr.h"
 #include "vmm/aarch64/layout.h"
+#include "vmm/aarch64/real_time_clock.h"
 #include "vmm/aarch64/system_registers.h"
 #include "vmm/machine.h"
+#include "vmm/wall_clock.h"
 
 namespace bulkhead {
 namespace {
@@ -109,13 +111,23 @@ bool Platform::AccessDebugUart(const MmioAccess& access, uint64_t address, uint6
   return true;
 }
 
+bool Platform::AccessClock(const MmioAccess& access, uint64_t address, uint64_t* value) {
+  const uint64_t offset = address - layout::kRealTimeClockBase;
+  const VmmStartup& startup = machine_.startup();
+  if (startup.wall_clock == 0 || offset >= layout::kRealTimeClockSize) return false;
+  constexpr uint64_t kSecond = 1'000'000'000;
+  if (!access.write) *value = ReadRealTimeClock(offset, WallClock(startup, Now()) / kSecond);
+  return true;
+}
+
 void Platform::HandleMmio(abi::VcpuState& state) {
   MmioAccessError error;
   const std::optional<MmioAccess> access = DecodeMmio(state.info, error);
   if (!access) EndOnAccess(state, error.text);
   const GuestPhysical address{state.detail};
   uint64_t value = access->write ? StoreValue(*access, state.gpr) : 0;
-  bool answered = AccessDebugUart(*access, state.detail, &value);
+  bool answered =
+      AccessDebugUart(*access, state.detail, &value) || AccessClock(*access, state.detail, &value);
   if (!answered) {
     machine_.AccessDevices([&](Devices& devices) {
       answered = access->write ? devices.Write(address, access->width, value)

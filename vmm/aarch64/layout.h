@@ -53,6 +53,10 @@ static_assert(VirtioIntid(kMaxVirtioDevices - 1) < kInterrupts);
 inline constexpr uint64_t kDebugUartBase = 0x0900'0000;
 inline constexpr uint64_t kDebugUartSize = 0x1000;
 
+// PL031, only when the node knows the time.
+inline constexpr uint64_t kRealTimeClockBase = 0x0901'0000;
+inline constexpr uint64_t kRealTimeClockSize = 0x1000;
+
 // Room for the devicetree, which the loader puts below the initramfs.
 inline constexpr uint64_t kDevicetreeSize = 0x1'0000;
 

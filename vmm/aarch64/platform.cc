@@ -51,7 +51,8 @@ void Platform::Load(abi::VcpuState& state) {
                                .initramfs_end = loaded.initramfs_end,
                                .random = std::span(random).first(random_bytes),
                                .virtio_devices = machine_.device_count(),
-                               .debug_uart = startup.debug_uart != 0},
+                               .debug_uart = startup.debug_uart != 0,
+                               .real_time_clock = startup.wall_clock != 0},
                               *room)
                   .status()
             : Status::kNoMemory,

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "vmm/machine.h"
+#include "vmm/wall_clock.h"
 #include "vmm/x86_64/acpi.h"
 #include "vmm/x86_64/layout.h"
 #include "vmm/x86_64/processor_cpuid.h"
@@ -80,10 +81,7 @@ void Platform::Load(abi::VcpuState& state) {
 
 void Platform::StartClock(abi::VcpuState& state, uint64_t now) {
   const VmmStartup& startup = machine_.startup();
-  const uint64_t elapsed = now / startup.counter_hz * 1'000'000'000 +
-                           now % startup.counter_hz * 1'000'000'000 / startup.counter_hz;
-  clock_ =
-      Pvclock(startup.counter_hz, 0, startup.wall_clock == 0 ? 0 : startup.wall_clock + elapsed);
+  clock_ = Pvclock(startup.counter_hz, 0, WallClock(startup, now));
   state.tsc_offset = 0 - now;
   state.dirty |= abi::kDirtySystem;
 }

@@ -41,6 +41,12 @@ inline HostPhysical ToPhysical(const void* pointer) {
 inline void MarkFree(void*, size_t) {}
 inline void MarkUsed(void*, size_t) {}
 
+// Zeroes whole pages that somebody is to be given, in memory too: a guest whose caches are off
+// would see there what another left (Arm ARM D7.5).
+void ClearPages(HostPhysical start, uint64_t bytes);
+// What was written to these pages is to be executed in user mode (Arm ARM B2.4.4).
+void SynchronizeCode(HostPhysical start, uint64_t bytes);
+
 // Attribute indexes of MAIR_EL2, which boot/aarch64/start.S sets.
 inline constexpr uint64_t kDeviceMemory = 0;
 inline constexpr uint64_t kNormalMemory = 1;

@@ -40,6 +40,7 @@ class Platform {
   void HandleHypercall(abi::VcpuState& state);
   void HandleSystemRegister(abi::VcpuState& state);
   bool AccessDebugUart(const MmioAccess& access, uint64_t address, uint64_t* value);
+  bool AccessClock(const MmioAccess& access, uint64_t address, uint64_t* value);
 
   Machine& machine_;
   std::optional<Smccc> smccc_;

@@ -2,8 +2,8 @@
 // Copyright The Bulkhead Authors
 
 #include "guest/testguest/checks.h"
-#include "guest/testguest/cpu.h"
 #include "guest/testguest/tap.h"
+#include "guest/testguest/x86_64/cpu.h"
 #include "vmm/x86_64/layout.h"
 #include "vmm/x86_64/pvclock.h"
 

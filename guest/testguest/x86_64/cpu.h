@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Bulkhead Authors
 
-#ifndef BULKHEAD_GUEST_TESTGUEST_CPU_H_
-#define BULKHEAD_GUEST_TESTGUEST_CPU_H_
+#ifndef BULKHEAD_GUEST_TESTGUEST_X86_64_CPU_H_
+#define BULKHEAD_GUEST_TESTGUEST_X86_64_CPU_H_
 
 // Instructions, and interrupts as counters.
 
 #include <cstdint>
+
+#include "guest/testguest/machine.h"
 
 namespace bulkhead::testguest {
 
@@ -55,7 +57,7 @@ void WriteMmio(uint64_t address, T value) {
   *reinterpret_cast<volatile T*>(address) = value;
 }
 
-// With a vector that was expected to come up in between: #GP from these is counted, not fatal.
+// An exception from these is told, not fatal.
 struct MsrResult {
   bool fault;
   uint64_t value;
@@ -63,7 +65,14 @@ struct MsrResult {
 MsrResult ReadMsr(uint32_t index);
 bool WriteMsr(uint32_t index, uint64_t value);  // false: #GP
 
-void InstallInterrupts();
+// One element of OUTSB or INSB at this linear address. What it raised; vector 0: nothing.
+struct Exception {
+  uint64_t vector, error;
+  uint64_t address;  // CR2, of a page fault
+};
+Exception StringOut8(uint16_t port, uint64_t from);
+Exception StringIn8(uint16_t port, uint64_t to);
+
 // How often a vector of 32 to 255 came. The handler writes the x2APIC's EOI.
 uint64_t InterruptCount(uint8_t vector);
 
@@ -75,8 +84,6 @@ inline constexpr uint64_t kPatience = 50'000'000'000;
 // if something else woke it then.
 bool HaltUntil(uint8_t vector, uint64_t before);
 
-[[noreturn]] void PowerOff();
-
 }  // namespace bulkhead::testguest
 
-#endif  // BULKHEAD_GUEST_TESTGUEST_CPU_H_
+#endif  // BULKHEAD_GUEST_TESTGUEST_X86_64_CPU_H_

@@ -4,8 +4,8 @@
 #include <cstring>
 
 #include "guest/testguest/checks.h"
-#include "guest/testguest/cpu.h"
 #include "guest/testguest/tap.h"
+#include "guest/testguest/x86_64/cpu.h"
 #include "vmm/x86_64/layout.h"
 
 namespace bulkhead::testguest {
