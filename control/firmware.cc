@@ -3,6 +3,7 @@
 
 #include "control/firmware.h"
 
+#include "control/iort.h"
 #include "control/log.h"
 
 namespace bulkhead {
@@ -41,17 +42,7 @@ void Firmware::OpenTree(const abi::RootInfo& info) {
 
 bool Firmware::FindPciHost(PciHost& out, TextWriter& why) {
   out = {};
-  if (have_tables_) {
-    // Windows and requester ids are objects of AML, or in tables not read here: firmware that gives
-    // tables has given the devices their addresses, and names them by their requester ids.
-    Ecam ecam;
-    const AcpiError error = tables_.ReadEcam(ecam);
-    out.ecam = static_cast<HostPhysical>(ecam.base);
-    out.first_bus = ecam.first_bus;
-    out.last_bus = ecam.last_bus;
-    if (!error.ok()) why << error;
-    return error.ok();
-  }
+  if (have_tables_) return ReadTables(out, why);
   if (have_tree_) {
     const FirmwareTreeError error = tree_.ReadPciHost(out);
     if (!error.ok()) why << error;
@@ -59,6 +50,33 @@ bool Firmware::FindPciHost(PciHost& out, TextWriter& why) {
   }
   why << "firmware does not say where PCI devices are";
   return false;
+}
+
+// The bridge's windows are in AML, which is not read: firmware that gives tables has given the
+// devices their addresses.
+bool Firmware::ReadTables(PciHost& out, TextWriter& why) {
+  Ecam ecam;
+  if (const AcpiError error = tables_.ReadEcam(ecam); !error.ok()) {
+    why << error;
+    return false;
+  }
+  out.ecam = static_cast<HostPhysical>(ecam.base);
+  out.first_bus = ecam.first_bus;
+  out.last_bus = ecam.last_bus;
+
+  // Machines without this table have interrupt controllers that do not tell devices apart, or name
+  // them by their requester ids.
+  uint64_t physical = 0;
+  uint32_t length = 0;
+  const AcpiError error = tables_.Find(AcpiSignature("IORT"), physical, length);
+  if (error.kind == AcpiErrorKind::kMissing) return true;
+  if (!error.ok()) {
+    why << error;
+    return false;
+  }
+  const char* wrong = ReadIort(table_memory_.Map(physical, length), out);
+  if (wrong != nullptr) why << "ACPI: table IORT: " << wrong;
+  return wrong == nullptr;
 }
 
 std::span<const std::byte> Firmware::Seed() const {

@@ -39,6 +39,7 @@ class Firmware {
 
  private:
   void OpenTree(const abi::RootInfo& info);
+  bool ReadTables(PciHost& out, TextWriter& why);
 
   FirmwareMemory table_memory_;
   FirmwareMemory tree_memory_;
