@@ -3,6 +3,9 @@
 
 #include "cli/pod_bundle.h"
 
+#include <sys/random.h>
+
+#include <cerrno>
 #include <cstring>
 #include <span>
 
@@ -12,6 +15,7 @@
 #include "cli/image_config.h"
 #include "cli/runtime_config.h"
 #include "cli/seccomp.h"
+#include "control/seed_pool.h"
 #include "guest/initramfs/initramfs.h"
 
 namespace bulkhead {
@@ -32,6 +36,16 @@ std::string KernelVersion(std::span<const std::byte> kernel) {
     out += *found;
   }
   return out;
+}
+
+// Random bytes for this one start of the node: not every machine has some of its own.
+absl::StatusOr<std::string> MakeSeed() {
+  std::string seed(kMinBundleSeed, '\0');
+  // So few bytes come whole (getrandom(2)).
+  if (getrandom(seed.data(), seed.size(), 0) < 0) {
+    return ErrnoFailure("cannot get random bytes", errno);
+  }
+  return seed;
 }
 
 }  // namespace
@@ -89,9 +103,9 @@ uint64_t LeastPodMemory(Architecture arch, const KernelImage& kernel, uint64_t i
   return (size + kMiB - 1) / kMiB * kMiB;
 }
 
-absl::StatusOr<uint64_t> WritePodBundle(const RunOptions& options, const StoredImage& image,
-                                        const GuestKernel& kernel, const InstalledFiles& files,
-                                        const std::string& cache_root, const std::string& path) {
+absl::StatusOr<PodBundle> WritePodBundle(const RunOptions& options, const StoredImage& image,
+                                         const GuestKernel& kernel, const InstalledFiles& files,
+                                         const std::string& cache_root, const std::string& path) {
   BULKHEAD_ASSIGN_OR_RETURN(const ImageConfig config, ParseImageConfig(image.config_json));
   BULKHEAD_ASSIGN_OR_RETURN(const ContainerSpec spec,
                             MakeContainerSpec(config, options, image.passwd, image.group));
@@ -130,16 +144,18 @@ absl::StatusOr<uint64_t> WritePodBundle(const RunOptions& options, const StoredI
   BULKHEAD_ASSIGN_OR_RETURN(const std::string hypervisor, files.Find(built.hypervisor));
   BULKHEAD_ASSIGN_OR_RETURN(const std::string supervisor, files.Find(built.supervisor));
   BULKHEAD_ASSIGN_OR_RETURN(const std::string vmm, files.Find(built.vmm));
+  BULKHEAD_ASSIGN_OR_RETURN(const std::string seed, MakeSeed());
   BULKHEAD_ASSIGN_OR_RETURN(BundleFileWriter writer, BundleFileWriter::Create(path));
   BULKHEAD_RETURN_IF_FAILED(writer.AddFile("hypervisor", hypervisor));
   BULKHEAD_RETURN_IF_FAILED(writer.AddFile("supervisor", supervisor));
   BULKHEAD_RETURN_IF_FAILED(writer.AddFile("vmm", vmm));
+  BULKHEAD_RETURN_IF_FAILED(writer.AddBytes(std::string(kBundleSeed), seed));
   BULKHEAD_RETURN_IF_FAILED(writer.AddBytes(pod + "pod", pod_config));
   BULKHEAD_RETURN_IF_FAILED(writer.AddFile(pod + "kernel", kernel.image.path));
   BULKHEAD_RETURN_IF_FAILED(writer.AddBytes(pod + "initramfs", *initramfs));
   BULKHEAD_RETURN_IF_FAILED(writer.AddFile(pod + "image", image.rootfs));
   BULKHEAD_RETURN_IF_FAILED(writer.Finish());
-  return writer.size();
+  return PodBundle{writer.size(), spec.arguments[0]};
 }
 
 }  // namespace bulkhead

@@ -50,10 +50,10 @@ absl::StatusOr<SessionResult> RunPod(const RunOptions& options, const std::strin
   machine_config.directory = work.path();
   machine_config.bundle = work.path() + "/bundle.cpio";
   BULKHEAD_ASSIGN_OR_RETURN(
-      const uint64_t bundle_size,
+      const PodBundle bundle,
       WritePodBundle(options, image, kernel, files, cache, machine_config.bundle));
 
-  machine_config.memory = NodeMemory(options.arch, options.memory, bundle_size, options.firmware);
+  machine_config.memory = NodeMemory(options.arch, options.memory, bundle.size, options.firmware);
   // The hypervisor runs x86_64 guests through AMD-V only, so far. On arm64 machines KVM that gives
   // guests EL2 is rare, and not used.
   if (options.arch == Architecture::kX86_64) {
@@ -65,6 +65,7 @@ absl::StatusOr<SessionResult> RunPod(const RunOptions& options, const std::strin
   BULKHEAD_ASSIGN_OR_RETURN(NodeMachine machine, StartNode(machine_config, context));
 
   SessionOptions session_options;
+  session_options.command = bundle.command;
   session_options.verbose = options.verbose;
   session_options.trace = options.trace;
   session_options.gdb = options.gdb;

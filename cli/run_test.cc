@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -135,6 +136,34 @@ class RunTest : public testing::Test {
     return *std::move(child);
   }
 
+  // What a run that succeeds shows on a terminal that is its stderr.
+  std::string ShownOnTerminal(const std::string& mode, const std::vector<std::string>& words) {
+    const UniqueFd terminal(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+    char name[64];
+    if (!terminal.valid() || grantpt(terminal.get()) != 0 || unlockpt(terminal.get()) != 0 ||
+        ptsname_r(terminal.get(), name, sizeof(name)) != 0) {
+      ADD_FAILURE() << "no terminal";
+      return "";
+    }
+    UniqueFd end(open(name, O_RDWR | O_NOCTTY | O_CLOEXEC));
+    termios settings;
+    EXPECT_EQ(tcgetattr(end.get(), &settings), 0);
+    cfmakeraw(&settings);  // newlines stay newlines
+    EXPECT_EQ(tcsetattr(end.get(), TCSANOW, &settings), 0);
+    Command command = MakeCommand(mode, words);
+    command.descriptors = {{end.get(), STDERR_FILENO}};
+    absl::StatusOr<ChildProcess> child = ChildProcess::Start(command);
+    end.reset();
+    std::string shown;
+    char buffer[4096];
+    // Fails when nobody has the other end open any more.
+    for (ssize_t n; (n = read(terminal.get(), buffer, sizeof(buffer))) > 0;) {
+      shown.append(buffer, static_cast<size_t>(n));
+    }
+    EXPECT_EQ(child->Wait(), 0) << shown;
+    return shown;
+  }
+
   TempDir work_;
 };
 
@@ -161,7 +190,12 @@ TEST_F(RunTest, StdinIsPassedOnToItsEnd) {
 }
 
 TEST_F(RunTest, CommandThatIsNotThere) {
-  ExpectFailure(Run("not-found"), {"no such command"}, 127);
+  ExpectFailure(Run("not-found"), {"bulkhead: crun: executable file `/bin/app` not found;"}, 127);
+}
+
+TEST_F(RunTest, CommandThatIsNotExecutable) {
+  ExpectFailure(Run("not-executable"), {"'/bin/app': crun: open executable: Permission denied;"},
+                126);
 }
 
 TEST_F(RunTest, PodsThatEndBadly) {
@@ -300,6 +334,20 @@ TEST_F(RunTest, SecondRunNeedsNoLayers) {
     if ((*ReadFile(entry.path(), 1 << 20))[0] == '\x1f') fs::remove(entry.path());
   }
   EXPECT_EQ(WEXITSTATUS(Run("output").status), 7);
+}
+
+TEST_F(RunTest, ProgressOnATerminal) {
+  const std::string shown = ShownOnTerminal("slow", {App()});
+  EXPECT_NE(shown.find("\rbulkhead: booting the node ("), std::string::npos) << shown;
+  EXPECT_TRUE(shown.ends_with("\r\x1b[Kto stderr\n")) << shown;
+}
+
+TEST_F(RunTest, QuietShowsNoProgress) {
+  EXPECT_EQ(ShownOnTerminal("slow", {"--quiet", App()}), "to stderr\n");
+  EXPECT_EQ(ShownOnTerminal("slow", {"-q", App()}), "to stderr\n");
+  // What is wrong is said all the same.
+  ExpectFailure(Run("fault", {"--quiet", App()}), {"triple fault"});
+  ExpectFailure(Run("fault", {"--quiet", "--verbose", App()}), {"contradict"});
 }
 
 TEST_F(RunTest, ArchivesThroughSkopeo) {

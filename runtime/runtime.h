@@ -4,12 +4,14 @@
 #ifndef BULKHEAD_RUNTIME_RUNTIME_H_
 #define BULKHEAD_RUNTIME_RUNTIME_H_
 
-// What a freestanding user program needs besides its own code.
+// What a freestanding user program needs besides its own code. Now and EntryStack are in
+// <architecture>/include/runtime_arch/arch.h.
 
 #include <cstdint>
 #include <string_view>
 
 #include "base/status.h"
+#include "runtime_arch/arch.h"
 
 namespace bulkhead {
 
@@ -32,14 +34,6 @@ Status MapInProcess(uint64_t process, uint64_t address, uint64_t memory, uint64_
 Status MapInVm(uint64_t vm, uint64_t address, uint64_t memory, uint64_t offset, uint64_t length,
                uint64_t rights);
 Status UnmapInProcess(uint64_t process, uint64_t address, uint64_t memory, uint64_t length);
-
-// The machine's counter.
-inline uint64_t Now() {
-  uint32_t low;
-  uint32_t high;
-  asm volatile("rdtsc" : "=a"(low), "=d"(high));
-  return uint64_t{high} << 32 | low;
-}
 
 }  // namespace bulkhead
 

@@ -4,11 +4,9 @@
 #include "vmm/devices.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "guest/agent/protocol.h"
-#include "hypervisor/abi/calls.h"
-#include "vmm/layout.h"
+#include "platform/layout.h"
 
 namespace bulkhead {
 namespace {
@@ -17,54 +15,31 @@ constexpr uint32_t kConsoleDevice = 0;  // added first
 constexpr uint32_t kConsolePort = 0;
 constexpr uint32_t kAgentPort = 1;
 
-// RDRAND (AMD APM 3): a 64-bit random number, or carry clear.
-bool Random(uint64_t* number) {
-  bool ok;
-  asm volatile("rdrand %0" : "=r"(*number), "=@ccc"(ok));
-  return ok;
-}
-
-bool HasRdrand() {
-  uint32_t eax = 1;
-  uint32_t ebx;
-  uint32_t ecx;
-  uint32_t edx;
-  asm volatile("cpuid" : "+a"(eax), "=b"(ebx), "=c"(ecx), "=d"(edx));
-  return (ecx & (1u << 30)) != 0;
-}
-
 }  // namespace
 
-Devices::Devices(const GuestMemory& memory, std::span<const std::byte> image, Outbox& outbox,
-                 ByteRingReader& input, std::span<const uint64_t> vcpus)
+Devices::Devices(const VmmStartup& startup, const GuestMemory& memory, std::span<const Vcpu> vcpus,
+                 Outbox& outbox, ByteRingReader& input)
     : memory_(memory),
       outbox_(outbox),
       input_(input),
-      vcpus_(vcpus),
+      entropy_(startup, vcpus[0]),
+      interrupt_controller_(vcpus),
       console_(*this, kAgentPortName),
-      block_(image, "root"),
-      rng_(*this) {
+      block_({reinterpret_cast<const std::byte*>(startup.image.address), startup.image.length},
+             "root"),
+      rng_(entropy_) {
   Add(console_);
-  if (!image.empty()) Add(block_);
+  if (startup.image.length != 0) Add(block_);
   // Without a source of true randomness there is no device that pretends to have one.
-  if (HasRdrand()) Add(rng_);
+  if (entropy_.available()) Add(rng_);
 }
 
 void Devices::Add(VirtioDevice& device) {
   Line& line = lines_[count_];
-  line.devices = this;
-  line.gsi = layout::VirtioGsi(count_);
+  line.controller = &interrupt_controller_;
+  line.device = count_;
   transports_[count_].emplace(device, memory_, line);
   ++count_;
-}
-
-void Devices::RaiseLine(uint32_t gsi) {
-  const std::optional<InterruptMessage> message = io_apic_.Raise(gsi);
-  if (!message) return;
-  const uint64_t targets = InterruptTargets(*message, static_cast<uint32_t>(vcpus_.size()));
-  for (size_t i = 0; i < vcpus_.size(); ++i) {
-    if ((targets >> i & 1) != 0) (void)call::VcpuInterrupt(vcpus_[i], message->vector);
-  }
 }
 
 MmioTransport* Devices::Find(GuestPhysical address, uint32_t* offset) {
@@ -82,11 +57,7 @@ bool Devices::Read(GuestPhysical address, uint32_t width, uint64_t* value) {
     *value = transport->Read(offset, width);
     return true;
   }
-  if (Raw(address) - layout::kIoApicBase < layout::kIoApicSize) {
-    *value = io_apic_.Read(Raw(address) - layout::kIoApicBase);
-    return true;
-  }
-  return false;
+  return interrupt_controller_.Read(address, width, value);
 }
 
 bool Devices::Write(GuestPhysical address, uint32_t width, uint64_t value) {
@@ -95,11 +66,7 @@ bool Devices::Write(GuestPhysical address, uint32_t width, uint64_t value) {
     transport->Write(offset, width, value);
     return true;
   }
-  if (Raw(address) - layout::kIoApicBase < layout::kIoApicSize) {
-    io_apic_.Write(Raw(address) - layout::kIoApicBase, static_cast<uint32_t>(value));
-    return true;
-  }
-  return false;
+  return interrupt_controller_.Write(address, width, value);
 }
 
 size_t Devices::Write(uint32_t port, std::span<const std::byte> bytes) {
@@ -136,18 +103,6 @@ void Devices::FeedInput() {
     input_.Consume(taken);
     outbox_.Nudge();  // the supervisor grants more
   }
-}
-
-size_t Devices::Entropy(std::span<std::byte> out) {
-  size_t filled = 0;
-  while (filled < out.size()) {
-    uint64_t number;
-    if (!Random(&number)) break;
-    const size_t part = std::min(sizeof(number), out.size() - filled);
-    std::memcpy(out.data() + filled, &number, part);
-    filled += part;
-  }
-  return filled;
 }
 
 bool Devices::Continue() {

@@ -4,8 +4,8 @@
 #ifndef BULKHEAD_VMM_DEVICES_H_
 #define BULKHEAD_VMM_DEVICES_H_
 
-// The guest's devices and where they answer: virtio-mmio windows, the I/O APIC, and the backends
-// that connect them to the supervisor.
+// The guest's devices and where they answer: virtio-mmio windows, the interrupt controller,
+// and the backends that connect them to the supervisor.
 
 #include <array>
 #include <cstddef>
@@ -13,6 +13,8 @@
 #include <optional>
 #include <span>
 
+#include "platform/entropy.h"
+#include "platform/interrupt_controller.h"
 #include "virtio/block.h"
 #include "virtio/console.h"
 #include "virtio/guest_memory.h"
@@ -20,19 +22,20 @@
 #include "virtio/rng.h"
 #include "vmm/outbox.h"
 #include "vmm/startup.h"
-#include "vmm/x86_64/io_apic.h"
+#include "vmm/vcpu.h"
 
 namespace bulkhead {
 
-class Devices final : private ConsoleBackend, private EntropySource {
+class Devices final : private ConsoleBackend {
  public:
-  // `vcpus`: handles of the virtual processors, by x2APIC id. All references outlive the devices.
-  Devices(const GuestMemory& memory, std::span<const std::byte> image, Outbox& outbox,
-          ByteRingReader& input, std::span<const uint64_t> vcpus);
+  // All references outlive the devices.
+  Devices(const VmmStartup& startup, const GuestMemory& memory, std::span<const Vcpu> vcpus,
+          Outbox& outbox, ByteRingReader& input);
   Devices(const Devices&) = delete;
   Devices& operator=(const Devices&) = delete;
 
   uint32_t count() const { return count_; }
+  PlatformEntropy& entropy() { return entropy_; }
 
   // A guest's access to a physical address that is not RAM; false: nothing is there.
   bool Read(GuestPhysical address, uint32_t width, uint64_t* value);
@@ -53,26 +56,24 @@ class Devices final : private ConsoleBackend, private EntropySource {
 
   // One device's interrupt line.
   struct Line final : InterruptSink {
-    Devices* devices = nullptr;
-    uint32_t gsi = 0;
-    void RaiseInterrupt() override { devices->RaiseLine(gsi); }
+    InterruptController* controller = nullptr;
+    uint32_t device = 0;
+    void RaiseInterrupt() override { controller->Raise(device); }
   };
 
   size_t Write(uint32_t port, std::span<const std::byte> bytes) override;
   void PortOpened(uint32_t port, bool open) override;
   void InputPossible(uint32_t port) override;
-  size_t Entropy(std::span<std::byte> out) override;
 
   void Add(VirtioDevice& device);
-  void RaiseLine(uint32_t gsi);
   MmioTransport* Find(GuestPhysical address, uint32_t* offset);
   void FeedInput();
 
   const GuestMemory& memory_;
   Outbox& outbox_;
   ByteRingReader& input_;
-  std::span<const uint64_t> vcpus_;
-  IoApic io_apic_;
+  PlatformEntropy entropy_;
+  InterruptController interrupt_controller_;
   ConsoleDevice console_;
   BlockDevice block_;
   RngDevice rng_;

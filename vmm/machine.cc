@@ -3,16 +3,11 @@
 
 #include "vmm/machine.h"
 
-#include <algorithm>
-#include <cstring>
-
 #include "base/align.h"
-#include "hypervisor/abi/calls.h"
+#include "base/format.h"
 #include "hypervisor/abi/types.h"
+#include "platform/layout.h"
 #include "runtime/runtime.h"
-#include "vmm/layout.h"
-#include "vmm/x86_64/acpi.h"
-#include "vmm/x86_64/pvh.h"
 
 namespace bulkhead {
 namespace {
@@ -34,51 +29,9 @@ uint64_t Must(const abi::Answer& answer, const char* what) {
   return answer.value[0];
 }
 
-void Must(Status status, const char* what) { Must(abi::Answer{status, {}}, what); }
-
-abi::SegmentRegister ToSegment(const SegmentState& segment) {
-  return {segment.selector, segment.attributes, segment.limit, segment.base};
-}
-
-void SetEntryState(const EntryState& entry, abi::VcpuState& state) {
-  std::copy(entry.gpr.begin(), entry.gpr.end(), state.gpr);
-  state.rip = entry.rip;
-  state.rflags = entry.rflags;
-  state.cr0 = entry.cr0;
-  state.cr3 = entry.cr3;
-  state.cr4 = entry.cr4;
-  state.efer = entry.efer;
-  state.cs = ToSegment(entry.code);
-  for (abi::SegmentRegister* data : {&state.ds, &state.es, &state.ss, &state.fs, &state.gs}) {
-    *data = ToSegment(entry.data);
-  }
-  state.tr = ToSegment(entry.task);
-  // An empty LDT (AMD APM 2, 14.1.3); descriptor tables as after reset.
-  state.ldtr = {.selector = 0, .attributes = 0x82, .limit = 0xffff, .base = 0};
-  state.gdtr = {.selector = 0, .attributes = 0, .limit = 0xffff, .base = 0};
-  state.idtr = {.selector = 0, .attributes = 0, .limit = 0xffff, .base = 0};
-}
-
-// Whether the vendor is AMD or Hygon, who use its registers.
-bool IsAmd() {
-  constexpr uint32_t kAuth = 0x68747541, kHygo = 0x6f677948;
-  const uint32_t vendor = ProcessorCpuid(0, 0).ebx;
-  return vendor == kAuth || vendor == kHygo;
-}
-
-std::span<std::byte> Bytes(VmmRange range) {
-  return {reinterpret_cast<std::byte*>(range.address), range.length};
-}
-
 }  // namespace
 
-CpuidRegisters ProcessorCpuid(uint32_t leaf, uint32_t subleaf) {
-  CpuidRegisters r;
-  asm volatile("cpuid"
-               : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
-               : "a"(leaf), "c"(subleaf));
-  return r;
-}
+void Must(Status status, const char* what) { Must(abi::Answer{status, {}}, what); }
 
 Machine::Machine(const VmmStartup& startup)
     : started_(Now()),
@@ -86,20 +39,25 @@ Machine::Machine(const VmmStartup& startup)
       outbox_(Bytes(startup.output), startup.supervisor_event, startup.supervisor_bits),
       input_(Bytes(startup.input)),
       mutex_(Must(call::EventCreate(), "a lock")),
-      msrs_(clock_, IsAmd(), true),
-      cpuid_{.vcpu = 0,
-             .cpus = kVcpus,
-             .supported_xcr0 = SupportedXcr0(ProcessorCpuid),
-             .tsc_hz = startup.counter_hz,
-             .apic_timer_hz = startup.counter_hz,
-             .tsc_aux = true} {}
+      platform_(*this) {}
 
 void Machine::End(PodEnd end, std::string_view text) {
   outbox_.End(end, text);
   Exit(static_cast<uint64_t>(end));
 }
 
-void Machine::EndWithFault(std::string_view text) { End(PodEnd::kGuestFault, text); }
+void Machine::DebugOutput(std::byte byte) {
+  const MutexLock lock(mutex_);
+  (void)outbox_.Write(PodRecordType::kConsole, std::span(&byte, 1));
+}
+
+void Machine::EndIfDeviceBroke() {
+  const char* problem = devices_->Problem();
+  if (problem == nullptr) return;
+  Text<200> text;
+  text << "virtio: " << problem;
+  EndWithFault(text.view());
+}
 
 void Machine::CreateMemory() {
   const uint64_t bytes = startup_.guest_memory;
@@ -110,56 +68,34 @@ void Machine::CreateMemory() {
   }
   const uint64_t memory = Must(call::MemoryCreate(bytes), "guest memory");
   vm_ = Must(call::VmCreate(), "a virtual machine");
-  const uint64_t low = layout::LowRam(bytes);
-  const uint64_t high = layout::HighRam(bytes);
-  constexpr uint64_t kAll = kReadWrite | abi::kExecute;
-  const auto map = [&](uint64_t guest, uint64_t offset, uint64_t length) {
+  std::array<GuestMemory::Region, 2> regions = {};
+  uint64_t offset = 0;
+  for (size_t i = 0; const auto [start, length] : layout::Ram(bytes)) {
+    if (length == 0) continue;
     // The guest may execute what it likes; the VMM never executes guest memory.
-    Must(MapInProcess(abi::kSelf, kGuestAddress + guest, memory, offset, length, kReadWrite),
+    constexpr uint64_t kAll = kReadWrite | abi::kExecute;
+    const uint64_t here = kGuestAddress + start;
+    Must(MapInProcess(abi::kSelf, here, memory, offset, length, kReadWrite),
          "a mapping of guest memory");
-    Must(MapInVm(vm_, guest, memory, offset, length, kAll), "guest memory");
-  };
-  map(0, 0, low);
-  if (high != 0) map(layout::kHighRamStart, low, high);
-  const auto region = [](uint64_t guest, uint64_t length) {
-    return GuestMemory::Region{guest, Bytes({kGuestAddress + guest, length})};
-  };
-  memory_ = GuestMemory(region(0, low),
-                        high != 0 ? region(layout::kHighRamStart, high) : GuestMemory::Region{});
+    Must(MapInVm(vm_, start, memory, offset, length, kAll), "guest memory");
+    regions[i++] = {start, Bytes({here, length})};
+    offset += length;
+  }
+  memory_ = GuestMemory(regions[0], regions[1]);
 }
 
 void Machine::CreateVcpu() {
   const uint64_t page = Must(call::MemoryCreate(kPageSize), "a vCPU's state");
-  vcpus_[0] = Must(call::VcpuCreate(vm_, 0, page), "a vCPU");
+  const uint64_t handle = Must(call::VcpuCreate(vm_, 0, page), "a vCPU");
   Must(MapInProcess(abi::kSelf, kStateAddress, page, 0, kPageSize, kReadWrite), "a vCPU's state");
-  state_ = reinterpret_cast<abi::VcpuState*>(kStateAddress);
+  vcpus_[0] = {handle, reinterpret_cast<abi::VcpuState*>(kStateAddress)};
 }
 
 void Machine::LoadGuest() {
-  const Result<AcpiTables> acpi =
-      BuildAcpiTables({.cpus = kVcpus, .virtio_devices = devices_->count()}, memory_,
-                      static_cast<GuestPhysical>(layout::kAcpiTables), layout::kAcpiTablesSize);
-  Must(acpi.status(), "ACPI tables");
-  LoadedKernel loaded;
-  const PvhError error = LoadPvhKernel({.kernel = Bytes(startup_.kernel),
-                                        .initramfs = Bytes(startup_.initramfs),
-                                        .command_line = startup_.command_line,
-                                        .rsdp = acpi->rsdp},
-                                       memory_, loaded);
-  if (!error.ok()) {
-    Text<256> text;
-    text << error;
-    End(PodEnd::kNotStarted, text.view());
-  }
-  // Guest time begins now.
+  abi::VcpuState& state = *vcpus_[0].state;
+  platform_.Load(state);
   const uint64_t now = Now();
-  const uint64_t elapsed = now / startup_.counter_hz * 1'000'000'000 +
-                           now % startup_.counter_hz * 1'000'000'000 / startup_.counter_hz;
-  clock_ =
-      Pvclock(startup_.counter_hz, 0, startup_.wall_clock == 0 ? 0 : startup_.wall_clock + elapsed);
-  SetEntryState(loaded.entry, *state_);
-  state_->tsc_offset = 0 - now;
-  state_->dirty = abi::kDirtySystem;
+  platform_.StartClock(state, now);
   Text<128> line;
   line << "bulkhead: vmm started at counter " << started_ << ", its guest at " << now;
   outbox_.Log(line.view());
@@ -169,8 +105,7 @@ void Machine::StartVcpuThread() {
   const uint64_t stack = Must(call::MemoryCreate(kVcpuStackBytes), "a stack");
   Must(MapInProcess(abi::kSelf, kVcpuStackAddress, stack, 0, kVcpuStackBytes, kReadWrite),
        "a stack");
-  // As a call would leave it: 8 off a multiple of 16.
-  const uint64_t top = kVcpuStackAddress + kVcpuStackBytes - 8;
+  const uint64_t top = EntryStack(kVcpuStackAddress + kVcpuStackBytes);
   Must(call::ThreadCreate(abi::kSelf, reinterpret_cast<uint64_t>(&VcpuThread), top,
                           reinterpret_cast<uint64_t>(this), kVcpuPriority),
        "a thread");
@@ -179,10 +114,11 @@ void Machine::StartVcpuThread() {
 void Machine::VcpuThread(uint64_t machine) { reinterpret_cast<Machine*>(machine)->RunVcpu(); }
 
 void Machine::RunVcpu() {
+  const auto [handle, state] = vcpus_[0];
   for (;;) {
-    const abi::Answer answer = call::VcpuRun(vcpus_[0]);
+    const abi::Answer answer = call::VcpuRun(handle);
     if (!answer.ok()) Abort("vcpu_run failed");
-    HandleExit();
+    platform_.HandleExit(*state);
   }
 }
 
@@ -193,18 +129,14 @@ void Machine::ServeDevices() {
     if (!more) (void)call::EventWait(startup_.own_event, abi::kNever);
     const MutexLock lock(mutex_);
     more = devices_->Continue();
-    if (const char* problem = devices_->Problem(); problem != nullptr) {
-      Text<200> text;
-      text << "virtio: " << problem;
-      EndWithFault(text.view());
-    }
+    EndIfDeviceBroke();
   }
 }
 
 void Machine::Run() {
   CreateMemory();
   CreateVcpu();
-  devices_.emplace(memory_, Bytes(startup_.image), outbox_, input_, vcpus_);
+  devices_.emplace(startup_, memory_, vcpus_, outbox_, input_);
   LoadGuest();
   StartVcpuThread();
   ServeDevices();

@@ -4,7 +4,13 @@
 #ifndef BULKHEAD_VMM_MACHINE_H_
 #define BULKHEAD_VMM_MACHINE_H_
 
-// The virtual machine of one pod.
+// The virtual machine of one pod: memory, virtual processors and devices, the same on every
+// architecture. What differs is behind headers that each architecture has one of, in
+// vmm/<architecture>/include/platform:
+//   layout.h                where everything lies in the guest's physical address space
+//   platform.h              loading a kernel, what exits mean
+//   interrupt_controller.h  how the lines of devices reach the guest's processors
+//   entropy.h               where randomness for the guest comes from
 
 #include <array>
 #include <cstdint>
@@ -12,20 +18,24 @@
 #include <span>
 #include <string_view>
 
-#include "hypervisor/abi/x86_64/vcpu_state.h"
+#include "base/status.h"
+#include "hypervisor/abi/calls.h"
+#include "platform/platform.h"
 #include "runtime/mutex.h"
 #include "virtio/guest_memory.h"
 #include "vmm/devices.h"
 #include "vmm/outbox.h"
 #include "vmm/startup.h"
-#include "vmm/x86_64/cpuid.h"
-#include "vmm/x86_64/msr.h"
-#include "vmm/x86_64/pvclock.h"
+#include "vmm/vcpu.h"
 
 namespace bulkhead {
 
-// The CPUID instruction itself.
-CpuidRegisters ProcessorCpuid(uint32_t leaf, uint32_t subleaf);
+// Ends the VMM unless `status` is kOk: "cannot make `what`".
+void Must(Status status, const char* what);
+
+inline std::span<std::byte> Bytes(VmmRange range) {
+  return {reinterpret_cast<std::byte*>(range.address), range.length};
+}
 
 class Machine {
  public:
@@ -39,6 +49,18 @@ class Machine {
   [[noreturn]] void Run();
   // Ends the pod.
   [[noreturn]] void End(PodEnd end, std::string_view text);
+  [[noreturn]] void EndWithFault(std::string_view text) { End(PodEnd::kGuestFault, text); }
+
+  // For the platform.
+  const VmmStartup& startup() const { return startup_; }
+  const GuestMemory& memory() const { return memory_; }
+  uint32_t device_count() const { return devices_->count(); }
+  PlatformEntropy& entropy() { return devices_->entropy(); }
+  // Has `access(Devices&)` done for the guest, with whatever follows from it.
+  template <typename Access>
+  void AccessDevices(Access access);
+  // A byte from the debug UART.
+  void DebugOutput(std::byte byte);
 
  private:
   void CreateMemory();
@@ -48,20 +70,7 @@ class Machine {
   [[noreturn]] void ServeDevices();
   static void VcpuThread(uint64_t machine);
   [[noreturn]] void RunVcpu();
-
-  // One exit each (exits.cc).
-  void HandleExit();
-  [[noreturn]] void EndOnExit();
-  void HandleIo();
-  void HandleMmio();
-  void HandleCpuid();
-  void HandleMsr(bool write);
-  void HandleStringIo(uint64_t port, uint32_t width, bool in, bool repeat);
-  uint32_t ReadPort(uint64_t port, uint32_t width) const;
-  void WritePort(uint64_t port, uint32_t width, uint32_t value);
-  void InjectGeneralProtection();
-  void SkipInstruction() { state_->rip += state_->instruction_length; }
-  [[noreturn]] void EndWithFault(std::string_view text);
+  void EndIfDeviceBroke();
 
   const uint64_t started_;  // counter
   const VmmStartup& startup_;
@@ -70,13 +79,22 @@ class Machine {
   Mutex mutex_;  // devices_, outbox_, input_
   GuestMemory memory_;
   std::optional<Devices> devices_;
-  Pvclock clock_;
-  GuestMsrs msrs_;
-  CpuidGuest cpuid_;
-  uint64_t vm_ = 0;                          // handle
-  std::array<uint64_t, kVcpus> vcpus_ = {};  // handles
-  abi::VcpuState* state_ = nullptr;
+  Platform platform_;
+  uint64_t vm_ = 0;  // handle
+  std::array<Vcpu, kVcpus> vcpus_;
 };
+
+template <typename Access>
+void Machine::AccessDevices(Access access) {
+  bool more = false;
+  {
+    const MutexLock lock(mutex_);
+    access(*devices_);
+    EndIfDeviceBroke();
+    more = devices_->wants_turn();
+  }
+  if (more) (void)call::EventSignal(startup_.own_event, kVmmDevicesBit);
+}
 
 }  // namespace bulkhead
 

@@ -3,12 +3,13 @@
 
 // What a guest may do to the outside. Each ends this guest, and nothing else.
 
+#include <cstdint>
 #include <string_view>
 
 #include "guest/testguest/checks.h"
-#include "guest/testguest/cpu.h"
+#include "guest/testguest/machine.h"
 #include "guest/testguest/tap.h"
-#include "vmm/layout.h"
+#include "platform/layout.h"
 
 namespace bulkhead::testguest {
 namespace {
@@ -41,8 +42,8 @@ uint8_t buffer[64];
 // virtio-mmio registers (virtio 1.2, 4.2.2).
 struct Device {
   uint64_t base;
-  void Set(uint32_t offset, uint32_t value) const { WriteMmio<uint32_t>(base + offset, value); }
-  uint32_t Get(uint32_t offset) const { return ReadMmio<uint32_t>(base + offset); }
+  void Set(uint32_t offset, uint32_t value) const { WriteDevice(base + offset, value); }
+  uint32_t Get(uint32_t offset) const { return ReadDevice(base + offset); }
   void SetAddress(uint32_t offset, const volatile void* to) const {
     const auto address = reinterpret_cast<uint64_t>(to);
     Set(offset, static_cast<uint32_t>(address));
@@ -76,7 +77,7 @@ Device StartRng() {
 
 void Offer(const Device& device, uint16_t head, uint16_t index) {
   available.ring[0] = head;
-  asm volatile("mfence" : : : "memory");
+  MemoryBarrier();
   available.index = index;
   device.Set(0x50, 0);  // notify
 }
@@ -99,86 +100,29 @@ void BreakQueue(std::string_view mode) {
   }
   Offer(device, 0, index);
   // The device may answer a little later.
-  for (int i = 0; i < 10'000'000 && used.index == 0; ++i) asm volatile("pause");
+  for (int i = 0; i < 10'000'000 && used.index == 0; ++i) Relax();
   Line line;
   line << "# device status " << Hex{device.Get(0x70)} << ", used " << used.index << "\n";
   Print(line.view());
 }
 
-void TripleFault() {
-  const struct [[gnu::packed]] {
-    uint16_t limit;
-    uint64_t base;
-  } nothing = {0, 0};
-  asm volatile("lidt %0; ud2" : : "m"(nothing));
-}
-
-// Protection keys, which CPUID does not offer and CR4 gives all the same. What the value forbids is
-// of keys that no page has.
-constexpr uint32_t kMark = 0xfffffff0;
-
-void AllowProtectionKeys() {
-  asm volatile("movq %%cr4, %%rax; btsq $22, %%rax; movq %%rax, %%cr4" : : : "rax", "memory");
-}
-
-[[noreturn]] void MarkRegisters() {
-  AllowProtectionKeys();
-  Print("# marked\n");
-  for (;;) asm volatile("wrpkru" : : "a"(kMark), "c"(0), "d"(0));
-}
-
-// For a good number of time slices: what others leave behind shows.
-void FindMarks() {
-  AllowProtectionKeys();
-  uint32_t found = 0;
-  uint32_t rounds = 0;
-  for (const uint64_t start = ReadTsc(); ReadTsc() - start < uint64_t{1} << 31; ++rounds) {
-    uint32_t value, zero;
-    asm volatile("rdpkru" : "=a"(value), "=d"(zero) : "c"(0));
-    found |= value;
-  }
-  Line line;
-  line << "# after " << rounds << " rounds found " << Hex{found} << "\n";
-  Print(line.view());
-  if (found == 0) PowerOff();
-}
-
-// A timer that has fired again before the processor can halt, and that interrupts nobody.
-[[noreturn]] void StormTimer() {
-  WriteMsr(0x80f, 0x1ff);
-  WriteMsr(0x83e, 0xb);                       // divide by one
-  WriteMsr(0x832, 1 << 17 | 1 << 16 | 0x40);  // periodic, masked
-  WriteMsr(0x838, 1);
-  Print("# storm\n");
-  for (;;) asm volatile("sti; hlt");
-}
+// Mapped in the page tables, no memory behind it.
+constexpr uint64_t kNowhere = 0xe0000000;
 
 }  // namespace
 
 void BeHostile(std::string_view mode) {
-  if (mode == "triple-fault") {
-    TripleFault();
-  } else if (mode == "jump-unmapped") {
-    // Mapped in the page tables, no memory behind it.
-    reinterpret_cast<void (*)()>(0xe0000000)();
+  if (mode == "jump-unmapped") {
+    reinterpret_cast<void (*)()>(kNowhere)();
   } else if (mode == "outside-memory") {
-    WriteMmio<uint32_t>(0xe0000000, 1);
-  } else if (mode == "spin-cli") {
-    asm volatile("cli");
-    for (;;) asm volatile("");
+    WriteDevice(kNowhere, 1);
   } else if (mode == "chatter") {
     // Not hostile, only busy: every byte is an exit to the VMM and a message to the supervisor.
     for (;;) Print("#\n");
-  } else if (mode == "hlt-cli") {
-    asm volatile("cli; hlt");
-  } else if (mode == "mark-registers") {
-    MarkRegisters();
-  } else if (mode == "find-marks") {
-    FindMarks();
-  } else if (mode == "timer-storm") {
-    StormTimer();
   } else if (mode.starts_with("virtq-")) {
     BreakQueue(mode);
+  } else {
+    BeHostileToMachine(mode);
   }
 }
 

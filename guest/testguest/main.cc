@@ -4,11 +4,11 @@
 // A guest without an operating system that checks its platform one thing after the other, measures
 // what exits cost, or misbehaves: testguest.mode=MODE on the command line, docs/guest-platform.md.
 
+#include <cstdint>
 #include <string_view>
 
-#include "boot/pvh/start_info.h"
 #include "guest/testguest/checks.h"
-#include "guest/testguest/cpu.h"
+#include "guest/testguest/machine.h"
 #include "guest/testguest/measure.h"
 #include "guest/testguest/tap.h"
 
@@ -25,10 +25,9 @@ std::string_view Mode(std::string_view command_line) {
 
 }  // namespace
 
-extern "C" [[noreturn]] void TestGuestMain(const PvhStartInfo* info) {
+extern "C" [[noreturn]] void TestGuestMain(uint64_t boot) {
   InstallInterrupts();
-  const std::string_view mode =
-      info->command_line == 0 ? "tap" : Mode(reinterpret_cast<const char*>(info->command_line));
+  const std::string_view mode = Mode(CommandLine(boot));
   if (mode == "poweroff") PowerOff();
   if (mode == "measure") {
     MeasureExits();
@@ -43,12 +42,12 @@ extern "C" [[noreturn]] void TestGuestMain(const PvhStartInfo* info) {
     PowerOff();
   }
   Print("TAP version 13\n");
-  Check(info->magic == kPvhMagic && info->version == kPvhVersion, "start info");
+  CheckEntry(boot);
   CheckIdentity();
   CheckRegisters();
-  CheckDevices();
   CheckInterrupts();
   CheckClock();
+  CheckDevices();
   PrintPlan();
   PowerOff();
 }

@@ -7,7 +7,8 @@
 namespace bulkhead::testguest {
 
 // Prints what one round trip of an exit costs, a line each: `measured NAME TICKS`, in ticks of the
-// time-stamp counter. Under QEMU's `-icount shift=0` a tick is an instruction.
+// time-stamp counter on x86_64 and in nanoseconds on aarch64, whose counter is slow. Under QEMU's
+// `-icount shift=0` either is an instruction.
 void MeasureExits();
 
 }  // namespace bulkhead::testguest

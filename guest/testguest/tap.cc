@@ -3,8 +3,7 @@
 
 #include "guest/testguest/tap.h"
 
-#include "guest/testguest/cpu.h"
-#include "vmm/layout.h"
+#include "guest/testguest/machine.h"
 
 namespace bulkhead::testguest {
 namespace {
@@ -14,7 +13,7 @@ int checks = 0;
 }  // namespace
 
 void Print(std::string_view text) {
-  for (const char c : text) Out8(layout::kDebugUartPort, static_cast<uint8_t>(c));
+  for (const char c : text) DebugOutput(c);
 }
 
 bool Check(bool ok, std::string_view what) {

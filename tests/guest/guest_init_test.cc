@@ -257,6 +257,29 @@ TEST_F(GuestInitTest, ForwardsASignalThatIsHandled) {
   EXPECT_EQ(exit_status_, 3);
 }
 
+// The kernel would throw it away: to its PID namespace, this is the first process.
+TEST_F(GuestInitTest, ASignalLeftAtItsDefaultEndsTheContainer) {
+  Process process;
+  process.args = {"sh", "-c", "echo ready; while true; do read line; done"};
+  Boot(process);
+  RunUntilOutput("ready\n");
+  vm_.Send(AgentMessage::kSignal, 2);
+  Run();
+  EXPECT_EQ(exit_status_, 128 + 2);
+}
+
+TEST_F(GuestInitTest, ASignalThatIsIgnoredIsIgnored) {
+  Process process;
+  process.args = {"sh", "-c", "trap '' INT; echo ready; read line; echo \"$line\""};
+  Boot(process);
+  RunUntilOutput("ready\n");
+  vm_.Send(AgentMessage::kSignal, 2);
+  vm_.Send(AgentMessage::kStdin, "goes on\n");
+  Run();
+  EXPECT_EQ(out_, "ready\ngoes on\n");
+  EXPECT_EQ(exit_status_, 0);
+}
+
 TEST_F(GuestInitTest, KillsBehindUnreadInput) {
   Process process;
   process.args = {"sh", "-c", "mkfifo /tmp/never; echo ready; cat /tmp/never"};

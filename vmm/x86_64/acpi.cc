@@ -8,8 +8,8 @@
 #include <span>
 
 #include "base/align.h"
-#include "vmm/layout.h"
 #include "vmm/x86_64/aml.h"
+#include "vmm/x86_64/layout.h"
 
 namespace bulkhead {
 namespace {

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "vmm/layout.h"
+#include "vmm/x86_64/layout.h"
 
 namespace bulkhead {
 namespace {

@@ -7,15 +7,16 @@
 #include <cstring>
 
 #include "base/format.h"
-#include "hypervisor/abi/calls.h"
+#include "platform/platform.h"
 #include "runtime/runtime.h"
-#include "vmm/layout.h"
 #include "vmm/machine.h"
 #include "vmm/x86_64/acpi.h"
 #include "vmm/x86_64/cpuid.h"
 #include "vmm/x86_64/guest_page_walk.h"
+#include "vmm/x86_64/layout.h"
 #include "vmm/x86_64/mmio_emulator.h"
 #include "vmm/x86_64/msr.h"
+#include "vmm/x86_64/processor_cpuid.h"
 
 namespace bulkhead {
 namespace {
@@ -53,218 +54,219 @@ void FromCpuState(const CpuState& cpu, abi::VcpuState& state) {
 
 uint32_t AllOnes(uint32_t width) { return width >= 4 ? ~0u : (1u << (8 * width)) - 1; }
 
-}  // namespace
-
-void Machine::InjectGeneralProtection() {
-  state_->inject = kGeneralProtectionVector | abi::kInjectValid | abi::kInjectHasError;
-  state_->inject_error = 0;
+void InjectGeneralProtection(abi::VcpuState& state) {
+  state.inject = kGeneralProtectionVector | abi::kInjectValid | abi::kInjectHasError;
+  state.inject_error = 0;
 }
 
-void Machine::HandleExit() {
-  switch (state_->reason) {
+void InjectPageFault(abi::VcpuState& state, uint64_t linear, uint32_t error_code) {
+  state.cr2 = linear;
+  state.dirty = abi::kDirtySystem;
+  state.inject = kPageFaultVector | abi::kInjectValid | abi::kInjectHasError;
+  state.inject_error = error_code;
+}
+
+void SkipInstruction(abi::VcpuState& state) { state.rip += state.instruction_length; }
+
+}  // namespace
+
+void Platform::HandleExit(abi::VcpuState& state) {
+  switch (state.reason) {
     case abi::ExitReason::kNone:
     case abi::ExitReason::kKicked:
       return;
     case abi::ExitReason::kCpuid:
-      HandleCpuid();
+      HandleCpuid(state);
       return;
     case abi::ExitReason::kIo:
-      HandleIo();
+      HandleIo(state);
       return;
     case abi::ExitReason::kMmio:
-      HandleMmio();
+      HandleMmio(state);
       return;
     case abi::ExitReason::kMsrRead:
-      HandleMsr(false);
+      HandleMsr(state, false);
       return;
     case abi::ExitReason::kMsrWrite:
-      HandleMsr(true);
+      HandleMsr(state, true);
       return;
     case abi::ExitReason::kHypercall:
       // There are none; KVM's way of saying so.
-      state_->gpr[abi::kRax] = kKvmNoSuchCall;
-      SkipInstruction();
+      state.gpr[abi::kRax] = kKvmNoSuchCall;
+      SkipInstruction(state);
       return;
     default:
-      EndOnExit();
+      EndOnExit(state);
   }
 }
 
 // Exits after which a guest cannot go on.
-void Machine::EndOnExit() {
+void Platform::EndOnExit(const abi::VcpuState& state) {
   Text<256> text;
-  switch (state_->reason) {
+  switch (state.reason) {
     case abi::ExitReason::kShutdown:
-      text << "triple fault at " << Hex{state_->rip};
+      text << "triple fault at " << Hex{state.rip};
       break;
     case abi::ExitReason::kInvalidState:
-      text << "the processor refused the guest's state, code " << Hex{state_->detail} << ", at "
-           << Hex{state_->rip};
+      text << "the processor refused the guest's state, code " << Hex{state.detail} << ", at "
+           << Hex{state.rip};
       break;
     case abi::ExitReason::kDeadHalt:
-      text << "the guest halted with interrupts off at " << Hex{state_->rip};
+      text << "the guest halted with interrupts off at " << Hex{state.rip};
       break;
     case abi::ExitReason::kUnsupported:
-      text << "exit " << Hex{state_->detail} << " at " << Hex{state_->rip} << " is not supported";
+      text << "exit " << Hex{state.detail} << " at " << Hex{state.rip} << " is not supported";
       break;
     default:
-      text << "exit of unknown kind " << static_cast<uint32_t>(state_->reason);
+      text << "exit of unknown kind " << static_cast<uint32_t>(state.reason);
       break;
   }
-  EndWithFault(text.view());
+  machine_.EndWithFault(text.view());
 }
 
-void Machine::HandleCpuid() {
-  cpuid_.cr4 = state_->cr4;
-  cpuid_.xcr0 = state_->xcr0;
+void Platform::HandleCpuid(abi::VcpuState& state) {
+  cpuid_.cr4 = state.cr4;
+  cpuid_.xcr0 = state.xcr0;
   const CpuidRegisters values =
-      GuestCpuid(static_cast<uint32_t>(state_->gpr[abi::kRax]),
-                 static_cast<uint32_t>(state_->gpr[abi::kRcx]), cpuid_, ProcessorCpuid);
-  state_->gpr[abi::kRax] = values.eax;
-  state_->gpr[abi::kRbx] = values.ebx;
-  state_->gpr[abi::kRcx] = values.ecx;
-  state_->gpr[abi::kRdx] = values.edx;
-  SkipInstruction();
+      GuestCpuid(static_cast<uint32_t>(state.gpr[abi::kRax]),
+                 static_cast<uint32_t>(state.gpr[abi::kRcx]), cpuid_, ProcessorCpuid);
+  state.gpr[abi::kRax] = values.eax;
+  state.gpr[abi::kRbx] = values.ebx;
+  state.gpr[abi::kRcx] = values.ecx;
+  state.gpr[abi::kRdx] = values.edx;
+  SkipInstruction(state);
 }
 
-uint32_t Machine::ReadPort(uint64_t port, uint32_t width) const {
+uint32_t Platform::ReadPort(uint64_t port, uint32_t width) const {
   if (IsPowerPort(static_cast<uint16_t>(port))) return 0;
-  if (startup_.debug_uart != 0 && port - layout::kDebugUartPort < layout::kDebugUartPorts) {
+  if (machine_.startup().debug_uart != 0 &&
+      port - layout::kDebugUartPort < layout::kDebugUartPorts) {
     return port - layout::kDebugUartPort == kUartLineStatus ? kUartEmpty : 0;
   }
   // Nothing there: the bus floats high.
   return AllOnes(width);
 }
 
-void Machine::WritePort(uint64_t port, uint32_t width, uint32_t value) {
-  (void)width;
+void Platform::WritePort(uint64_t port, uint32_t value) {
   if (const auto event = PowerPortWrite(static_cast<uint16_t>(port), value); event) {
-    if (*event == PowerEvent::kPowerOff) End(PodEnd::kPoweredOff, "powered off");
-    if (*event == PowerEvent::kReset) End(PodEnd::kReset, "the guest reset itself");
+    if (*event == PowerEvent::kPowerOff) machine_.End(PodEnd::kPoweredOff, "powered off");
+    if (*event == PowerEvent::kReset) machine_.End(PodEnd::kReset, "the guest reset itself");
     return;
   }
-  if (startup_.debug_uart != 0 && port == layout::kDebugUartPort) {
-    const auto byte = static_cast<std::byte>(value);
-    const MutexLock lock(mutex_);
-    (void)outbox_.Write(PodRecordType::kConsole, std::span(&byte, 1));
+  if (machine_.startup().debug_uart != 0 && port == layout::kDebugUartPort) {
+    machine_.DebugOutput(static_cast<std::byte>(value));
   }
 }
 
-void Machine::HandleStringIo(uint64_t port, uint32_t width, bool in, bool repeat) {
+void Platform::HandleStringIo(abi::VcpuState& state, uint64_t port, uint32_t width, bool in,
+                              bool repeat) {
   // One element an exit; the instruction is executed again while RCX is not zero.
-  CpuState cpu = ToCpuState(*state_);
+  CpuState cpu = ToCpuState(state);
   if (repeat && cpu.gpr[abi::kRcx] == 0) {
-    SkipInstruction();
+    SkipInstruction(state);
     return;
   }
   uint64_t& pointer = cpu.gpr[in ? abi::kRdi : abi::kRsi];
-  const uint64_t linear = pointer + cpu.segment_base[in ? kSegEs : kSegDs];
+  const uint64_t linear = Linear(cpu, in ? kSegEs : kSegDs, pointer);
   std::array<uint8_t, 4> bytes = {};
   const auto element = std::span(bytes).first(width);
+  Translation at;
   size_t count = 0;
   if (in) {
     const uint32_t value = ReadPort(port, width);
     std::memcpy(bytes.data(), &value, sizeof(value));
-    (void)WriteLinear(cpu.paging(), memory_, linear, element, count);
+    at = WriteLinear(cpu.paging(), machine_.memory(), linear, element, count);
   } else {
-    (void)ReadLinear(cpu.paging(), memory_, linear, LinearAccess::kRead, element, count);
+    at = ReadLinear(cpu.paging(), machine_.memory(), linear, LinearAccess::kRead, element, count);
     uint32_t value = 0;
     std::memcpy(&value, bytes.data(), width);
-    if (count == width) WritePort(port, width, value);
+    if (count == width) WritePort(port, value);
   }
   if (count != width) {
-    InjectGeneralProtection();
+    if (at.outcome == Translation::Outcome::kPageFault) {
+      InjectPageFault(state, at.linear, at.error_code);
+    } else {
+      InjectGeneralProtection(state);
+    }
     return;
   }
   pointer += (cpu.rflags & kFlagDirection) != 0 ? 0 - uint64_t{width} : width;
   const bool again = repeat && --cpu.gpr[abi::kRcx] != 0;
-  FromCpuState(cpu, *state_);
-  if (!again) SkipInstruction();
+  FromCpuState(cpu, state);
+  if (!again) SkipInstruction(state);
 }
 
-void Machine::HandleIo() {
-  const uint64_t port = state_->detail;
-  const uint64_t info = state_->info;
+void Platform::HandleIo(abi::VcpuState& state) {
+  const uint64_t port = state.detail;
+  const uint64_t info = state.info;
   const auto width = static_cast<uint32_t>(info & abi::kIoWidthMask);
   const bool in = (info & abi::kIoIn) != 0;
   if ((info & abi::kIoString) != 0) {
-    HandleStringIo(port, width, in, (info & abi::kIoRepeat) != 0);
+    HandleStringIo(state, port, width, in, (info & abi::kIoRepeat) != 0);
     return;
   }
-  uint64_t& rax = state_->gpr[abi::kRax];
+  uint64_t& rax = state.gpr[abi::kRax];
   if (!in) {
-    WritePort(port, width, static_cast<uint32_t>(rax) & AllOnes(width));
+    WritePort(port, static_cast<uint32_t>(rax) & AllOnes(width));
   } else if (width == 4) {
     rax = ReadPort(port, width);  // 32-bit results clear the upper half
   } else {
     rax = (rax & ~uint64_t{AllOnes(width)}) | (ReadPort(port, width) & AllOnes(width));
   }
-  SkipInstruction();
+  SkipInstruction(state);
 }
 
-void Machine::HandleMmio() {
+void Platform::HandleMmio(abi::VcpuState& state) {
   constexpr uint64_t kWriteAccess = 1 << 1;  // error code of a nested page fault
-  CpuState cpu = ToCpuState(*state_);
-  const MmioBus bus = {
-      .context = &*devices_,
-      .read =
-          [](void* context, GuestPhysical address, uint8_t width, uint64_t* value) {
-            return static_cast<Devices*>(context)->Read(address, width, value);
-          },
-      .write =
-          [](void* context, GuestPhysical address, uint8_t width, uint64_t value) {
-            return static_cast<Devices*>(context)->Write(address, width, value);
-          },
-  };
+  CpuState cpu = ToCpuState(state);
   MmioOutcome outcome;
-  bool more = false;
-  {
-    const MutexLock lock(mutex_);
-    outcome = EmulateMmio(cpu, memory_, static_cast<GuestPhysical>(state_->detail),
-                          (state_->info & kWriteAccess) != 0, bus);
-    if (const char* problem = devices_->Problem(); problem != nullptr) {
-      Text<200> text;
-      text << "virtio: " << problem;
-      EndWithFault(text.view());
-    }
-    more = devices_->wants_turn();
-  }
+  machine_.AccessDevices([&](Devices& devices) {
+    const MmioBus bus = {
+        .context = &devices,
+        .read =
+            [](void* context, GuestPhysical address, uint8_t width, uint64_t* value) {
+              return static_cast<Devices*>(context)->Read(address, width, value);
+            },
+        .write =
+            [](void* context, GuestPhysical address, uint8_t width, uint64_t value) {
+              return static_cast<Devices*>(context)->Write(address, width, value);
+            },
+    };
+    outcome = EmulateMmio(cpu, machine_.memory(), static_cast<GuestPhysical>(state.detail),
+                          (state.info & kWriteAccess) != 0, bus);
+  });
   switch (outcome.kind) {
     case MmioOutcome::Kind::kDone:
-      FromCpuState(cpu, *state_);
+      FromCpuState(cpu, state);
       break;
     case MmioOutcome::Kind::kPageFault:
-      state_->cr2 = outcome.address;
-      state_->dirty = abi::kDirtySystem;
-      state_->inject = kPageFaultVector | abi::kInjectValid | abi::kInjectHasError;
-      state_->inject_error = outcome.error_code;
+      InjectPageFault(state, outcome.address, outcome.error_code);
       break;
     default: {
       Text<256> text;
-      DescribeMmioOutcome(outcome, state_->rip, text);
-      EndWithFault(text.view());
+      DescribeMmioOutcome(outcome, state.rip, text);
+      machine_.EndWithFault(text.view());
     }
   }
-  if (more) (void)call::EventSignal(startup_.own_event, kVmmDevicesBit);
 }
 
-void Machine::HandleMsr(bool write) {
-  const auto index = static_cast<uint32_t>(state_->detail);
+void Platform::HandleMsr(abi::VcpuState& state, bool write) {
+  const auto index = static_cast<uint32_t>(state.detail);
   if (write) {
-    if (!msrs_.Write(index, state_->info, memory_)) {
-      InjectGeneralProtection();
+    if (!msrs_.Write(index, state.info, machine_.memory())) {
+      InjectGeneralProtection(state);
       return;
     }
   } else {
-    const auto value = msrs_.Read(index, Now() + state_->tsc_offset);
+    const auto value = msrs_.Read(index, Now() + state.tsc_offset);
     if (!value) {
-      InjectGeneralProtection();
+      InjectGeneralProtection(state);
       return;
     }
-    state_->gpr[abi::kRax] = *value & 0xffffffff;
-    state_->gpr[abi::kRdx] = *value >> 32;
+    state.gpr[abi::kRax] = *value & 0xffffffff;
+    state.gpr[abi::kRdx] = *value >> 32;
   }
-  SkipInstruction();
+  SkipInstruction(state);
 }
 
 }  // namespace bulkhead

@@ -15,7 +15,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "vmm/layout.h"
+#include "vmm/x86_64/layout.h"
 
 namespace bulkhead {
 

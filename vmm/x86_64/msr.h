@@ -11,7 +11,7 @@
 #include <optional>
 
 #include "virtio/guest_memory.h"
-#include "vmm/layout.h"
+#include "vmm/x86_64/layout.h"
 #include "vmm/x86_64/pvclock.h"
 
 namespace bulkhead {

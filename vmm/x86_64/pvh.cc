@@ -9,7 +9,7 @@
 
 #include "base/align.h"
 #include "boot/pvh/start_info.h"
-#include "vmm/layout.h"
+#include "vmm/x86_64/layout.h"
 
 namespace bulkhead {
 namespace {

@@ -10,7 +10,7 @@
 #include "boot/pvh/start_info.h"
 #include "boot/testing/elf_writer.h"
 #include "gtest/gtest.h"
-#include "vmm/layout.h"
+#include "vmm/x86_64/layout.h"
 
 namespace bulkhead {
 namespace {

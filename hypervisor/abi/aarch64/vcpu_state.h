@@ -29,6 +29,24 @@ inline constexpr uint32_t kPrivateInterrupts = 32;
 // vcpu_interrupt takes INTIDs below this; shared ones begin at kPrivateInterrupts.
 inline constexpr uint32_t kInterrupts = 256;
 
+// Places in VcpuState::machine_id (Arm ARM D19.2). What is not named here reads as zero to a guest.
+enum MachineId : uint32_t {
+  kIdAa64Pfr0,
+  kIdAa64Pfr1,
+  kIdAa64Zfr0,  // always 0: there is no SVE for guests
+  kIdAa64Dfr0,
+  kIdAa64Dfr1,
+  kIdAa64Isar0,
+  kIdAa64Isar1,
+  kIdAa64Isar2,
+  kIdAa64Mmfr0,
+  kIdAa64Mmfr1,
+  kIdAa64Mmfr2,
+  kMachineIdCount,
+};
+inline constexpr uint32_t kMachineIdSlots = 24;  // the rest are zero
+static_assert(kMachineIdCount <= kMachineIdSlots);
+
 struct VcpuState {
   // Written by the hypervisor when vcpu_run returns.
   ExitReason reason;
@@ -36,9 +54,9 @@ struct VcpuState {
   uint64_t detail;              // kMmio, kInstructionAbort: guest-physical address
   uint64_t info;                // ESR
 
-  // Written by the VMM before vcpu_run; the hypervisor clears it.
-  uint32_t dirty;  // VcpuDirty
-  uint32_t reserved;
+  // Written by the VMM before vcpu_run; the hypervisor clears them.
+  uint32_t dirty;   // VcpuDirty
+  uint32_t inject;  // VcpuInject, for the next entry
 
   // Current after every exit and taken at every entry. XZR is not among them.
   uint64_t gpr[kGprCount];
@@ -56,15 +74,31 @@ struct VcpuState {
   // private interrupts by itself. Taken with kDirtyInterrupts.
   uint32_t private_enabled;  // bit n: INTID n
   uint8_t private_priority[kPrivateInterrupts];
+  uint32_t reserved;
+
+  // The machine's own identification registers, by MachineId; written once, by vcpu_create. The
+  // guest's reads of them come to the VMM as kSystemRegister (HCR_EL2.TID3).
+  uint64_t machine_id[kMachineIdSlots];
 };
+static_assert(offsetof(VcpuState, dirty) == 24 && offsetof(VcpuState, inject) == 28);
 static_assert(offsetof(VcpuState, gpr) == 32);
 static_assert(offsetof(VcpuState, pc) == 32 + 31 * 8);
+static_assert(offsetof(VcpuState, counter_offset) == 320);
+static_assert(offsetof(VcpuState, private_enabled) == 328);
+static_assert(offsetof(VcpuState, private_priority) == 332);
+static_assert(offsetof(VcpuState, machine_id) == 368);
 static_assert(sizeof(VcpuState) <= 4096);
 
 enum VcpuDirty : uint32_t {
   kDirtyReset = 1 << 0,  // all registers that are not here become what a reset makes them
   kDirtyTimer = 1 << 1,
   kDirtyInterrupts = 1 << 2,
+};
+
+enum VcpuInject : uint32_t {
+  // Undefined instruction (EC 0) to EL1, as if the instruction at `pc` were not there: the
+  // hypervisor sets ESR_EL1, ELR_EL1, SPSR_EL1 and goes on at the guest's vector (Arm ARM D1.3.1).
+  kInjectUndefined = 1 << 0,
 };
 
 // The argument `vector` of vcpu_interrupt: an INTID with its priority.
