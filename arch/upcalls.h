@@ -22,6 +22,9 @@ namespace bulkhead::arch {
 void HandleTimer();
 void HandleInterrupt(unsigned vector);
 
+// For the report of the hypervisor's own crash: writes the newest entries of the trace to the log.
+void ReportLastTrace();
+
 }  // namespace bulkhead::arch
 
 #endif  // BULKHEAD_ARCH_UPCALLS_H_

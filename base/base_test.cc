@@ -8,6 +8,7 @@
 
 #include "base/align.h"
 #include "base/format.h"
+#include "base/read_once.h"
 #include "base/status.h"
 
 namespace bulkhead {
@@ -38,6 +39,21 @@ TEST(Align, RangeWithinDoesNotWrap) {
   EXPECT_FALSE(RangeWithin(5, ~uint64_t{0}, 10));
   EXPECT_TRUE(RangeWithin(10, 0, 10));
   EXPECT_FALSE(RangeWithin(11, 0, 10));
+}
+
+TEST(ReadOnce, CopiesEveryWord) {
+  struct Descriptor {
+    uint16_t selector, attributes;
+    uint32_t limit;
+    uint64_t base;
+  };
+  const Descriptor shared = {0x1234, 0x5678, 0x9abcdef0, 0x0123456789abcdef};
+  const Descriptor copy = ReadOnce(shared);
+  EXPECT_EQ(copy.selector, shared.selector);
+  EXPECT_EQ(copy.attributes, shared.attributes);
+  EXPECT_EQ(copy.limit, shared.limit);
+  EXPECT_EQ(copy.base, shared.base);
+  EXPECT_EQ(ReadOnce(shared.limit), shared.limit);
 }
 
 TEST(Result, HoldsValueOrStatus) {

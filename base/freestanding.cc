@@ -51,13 +51,14 @@ void* memset(void* destination, int value, size_t count) {
 }
 
 void* memmove(void* destination, const void* source, size_t count) {
+  if (reinterpret_cast<uintptr_t>(destination) <= reinterpret_cast<uintptr_t>(source) ||
+      reinterpret_cast<uintptr_t>(destination) - reinterpret_cast<uintptr_t>(source) >= count) {
+    // memcpy goes upwards.
+    return memcpy(destination, source, count);
+  }
   auto* to = static_cast<volatile unsigned char*>(destination);
   const auto* from = static_cast<const volatile unsigned char*>(source);
-  if (reinterpret_cast<uintptr_t>(destination) <= reinterpret_cast<uintptr_t>(source)) {
-    for (size_t i = 0; i < count; ++i) to[i] = from[i];
-  } else {
-    for (size_t i = count; i > 0; --i) to[i - 1] = from[i - 1];
-  }
+  for (size_t i = count; i > 0; --i) to[i - 1] = from[i - 1];
   return destination;
 }
 

@@ -16,7 +16,6 @@
 namespace bulkhead {
 namespace {
 
-constexpr char kBusybox[] = "/bin/busybox";
 constexpr size_t kMaxBusybox = 16 << 20;  // bytes
 
 constexpr const char* kApplets[] = {
@@ -90,18 +89,21 @@ std::vector<LayerEntry> HelloFiles(const std::string& busybox) {
 
 }  // namespace
 
-absl::StatusOr<std::string> MaterializeExample(const std::string& name, const std::string& arch,
+absl::StatusOr<std::string> MaterializeExample(const std::string& name, Architecture arch,
                                                const std::string& cache_root) {
   if (name != "hello") {
     return Failure("there is no example '", Printable(name), "'; there is example:hello");
   }
-  absl::StatusOr<std::string> busybox = ReadFile(kBusybox, kMaxBusybox);
+  const std::string programs = GuestPrograms(arch, cache_root);
+  const std::string path = programs + "/bin/busybox";
+  absl::StatusOr<std::string> busybox = ReadFile(path, kMaxBusybox);
   if (!busybox.ok()) {
-    return Failure("example:hello needs ", kBusybox, "; install the package busybox-static");
+    return Failure("example:", name, " needs ", path, "; ",
+                   programs.empty() ? "install the package busybox-static" : "run tools/setup");
   }
   // The layout is known by what goes into it: an upgraded busybox makes a new one.
   const std::string layer = MakeLayer(HelloFiles(*busybox));
-  const std::string key = Sha256Hex(layer + arch + kHelloConfig).substr(0, 16);
+  const std::string key = Sha256Hex(layer + OciName(arch) + kHelloConfig).substr(0, 16);
   const std::string parent = cache_root + "/examples";
   const std::string directory = parent + "/" + name + "-" + key;
   if (FileExists(directory + "/index.json")) return directory;
@@ -111,7 +113,7 @@ absl::StatusOr<std::string> MaterializeExample(const std::string& name, const st
   OciLayoutWriter writer(made);
   OciLayoutWriter::Image image;
   image.tag = "latest";
-  image.arch = arch;
+  image.arch = OciName(arch);
   image.config_json = kHelloConfig;
   image.layers = {layer};
   BULKHEAD_RETURN_IF_FAILED(writer.Add(image));

@@ -140,6 +140,12 @@ int Main(int argc, char** argv) {
     if (send(kChannelDescriptor, "this is not a frame at all", 26, 0) < 0) return 4;
     pause();
   }
+  if (mode == "slow") {
+    poll(nullptr, 0, 1500);  // longer than a command works without showing that it does
+    Start();
+    SendAgent(AgentMessage::kStderr, "to stderr\n");
+    Exit(0);
+  }
   Start();
   if (mode == "output") {
     std::string bytes;
@@ -165,8 +171,10 @@ int Main(int argc, char** argv) {
       SendAgent(AgentMessage::kStdinCredit, Word(header.length));
     }
   }
-  if (mode == "not-found") {
-    SendAgent(AgentMessage::kFailed, Word(127) + "crun: no such command");
+  if (mode == "not-found" || mode == "not-executable") {
+    SendAgent(AgentMessage::kFailed, mode == "not-found"
+                                         ? Word(127) + "crun: executable file `/bin/app` not found"
+                                         : Word(126) + "crun: open executable: Permission denied");
     while (NextAgentMessage(&payload).type != AgentMessage::kEnd) {
     }
     PowerOff(PodEnd::kPoweredOff, "");

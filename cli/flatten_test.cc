@@ -120,13 +120,31 @@ TEST_F(FlattenTest, NamesTheLayerThatIsBad) {
 
 TEST_F(FlattenTest, ExampleHello) {
   ImageStore store(work_.path() + "/cache", kProgram);
-  const absl::StatusOr<StoredImage> image =
-      store.Get(*ParseImageReference("example:hello"), "amd64", PullPolicy::kMissing, {});
+  const absl::StatusOr<StoredImage> image = store.Get(
+      *ParseImageReference("example:hello"), Architecture::kX86_64, PullPolicy::kMissing, {});
   ASSERT_TRUE(image.ok()) << image.status();
   EXPECT_NE(image->config_json.find("Hello from a pod with its own kernel."), std::string::npos);
   EXPECT_NE(image->passwd.find("root:"), std::string::npos);
   EXPECT_TRUE(FileExists(image->rootfs));
-  EXPECT_FALSE(MaterializeExample("absent", "amd64", work_.path()).ok());
+  EXPECT_FALSE(MaterializeExample("absent", Architecture::kX86_64, work_.path()).ok());
+}
+
+// Its programs come from the cache, where tools/setup puts them.
+TEST_F(FlattenTest, ExampleHelloForAnotherArchitecture) {
+  const std::string cache = work_.path() + "/cache";
+  ImageStore store(cache, kProgram);
+  const auto get = [&] {
+    return store.Get(*ParseImageReference("example:hello"), Architecture::kAarch64,
+                     PullPolicy::kMissing, {});
+  };
+  const std::string error(get().status().message());
+  EXPECT_NE(error.find("/programs/arm64/bin/busybox; run tools/setup"), std::string::npos) << error;
+  ASSERT_TRUE(MakeDirectories(cache + "/programs/arm64/bin").ok());
+  ASSERT_TRUE(WriteFileAtomically(cache + "/programs/arm64/bin/busybox", "for arm64").ok());
+  const absl::StatusOr<StoredImage> image = get();
+  ASSERT_TRUE(image.ok()) << image.status();
+  EXPECT_NE(image->config_json.find("\"arm64\""), std::string::npos);
+  EXPECT_NE(ReadFile(image->rootfs, 1 << 24)->find("for arm64"), std::string::npos);
 }
 
 }  // namespace

@@ -77,8 +77,9 @@ absl::StatusOr<StoredImage> ImageStore::Add(const OciImage& image, const std::st
 }
 
 absl::StatusOr<StoredImage> ImageStore::Get(const ImageReference& reference,
-                                            const std::string& arch, PullPolicy pull,
+                                            Architecture architecture, PullPolicy pull,
                                             const RunContext& context) {
+  const std::string arch = OciName(architecture);
   BULKHEAD_RETURN_IF_FAILED(MakeDirectories(root_ + "/images"));
   BULKHEAD_RETURN_IF_FAILED(MakeDirectories(root_ + "/references"));
   RemoveStaleTempDirs(root_ + "/images");
@@ -89,7 +90,7 @@ absl::StatusOr<StoredImage> ImageStore::Get(const ImageReference& reference,
   }
   if (reference.transport == Transport::kExample) {
     BULKHEAD_ASSIGN_OR_RETURN(const std::string layout,
-                              MaterializeExample(reference.path, arch, root_));
+                              MaterializeExample(reference.path, architecture, root_));
     BULKHEAD_ASSIGN_OR_RETURN(const OciImage image, OpenOciImage(layout, "", arch, reference.text));
     return Add(image, reference.text, context);
   }

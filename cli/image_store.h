@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "cli/architecture.h"
 #include "cli/image_reference.h"
 #include "cli/oci_layout.h"
 #include "cli/options.h"
@@ -34,7 +35,7 @@ class ImageStore {
       : root_(std::move(cache_root)), program_(std::move(program)) {}
 
   // Gets the image from where it is, unless the cache has it.
-  absl::StatusOr<StoredImage> Get(const ImageReference& reference, const std::string& arch,
+  absl::StatusOr<StoredImage> Get(const ImageReference& reference, Architecture arch,
                                   PullPolicy pull, const RunContext& context);
 
  private:

@@ -16,18 +16,12 @@ class InstalledFiles {
  public:
   explicit InstalledFiles(const std::string& program);
 
-  // `name`: a path in the repository, "hypervisor/hypervisor_x86_64.elf".
+  // `name`: a path in the repository, "hypervisor/hypervisor_x86_64.elf" (cli/architecture.h).
   absl::StatusOr<std::string> Find(const std::string& name) const;
 
  private:
   std::string directory_;
 };
-
-inline constexpr char kHypervisorFile[] = "hypervisor/hypervisor_x86_64.elf";
-inline constexpr char kSupervisorFile[] = "control/supervisor_x86_64.elf";
-inline constexpr char kVmmFile[] = "vmm/vmm_x86_64.elf";
-inline constexpr char kLoaderFile[] = "boot/uefi/bulkhead.efi";
-inline constexpr char kInitFile[] = "guest/init/init";
 
 }  // namespace bulkhead
 

@@ -9,7 +9,10 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::span<const std::byte> file(reinterpret_cast<const std::byte*>(data), size);
-  const absl::StatusOr<std::string> elf = bulkhead::UnpackKernel(file, "k");
-  if (elf.ok()) (void)bulkhead::CheckKernel(std::as_bytes(std::span<const char>(*elf)), "k");
+  for (const auto arch : {bulkhead::Architecture::kX86_64, bulkhead::Architecture::kAarch64}) {
+    const absl::StatusOr<std::string> kernel = bulkhead::UnpackKernel(file, arch, "k");
+    if (!kernel.ok()) continue;
+    (void)bulkhead::CheckKernel(std::as_bytes(std::span<const char>(*kernel)), arch, "k");
+  }
   return 0;
 }

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "cli/failure.h"
@@ -17,16 +18,20 @@ namespace {
 
 constexpr uint64_t kMiB = uint64_t{1} << 20;
 constexpr uint64_t kFixedMemory = 96 * kMiB;      // hypervisor, supervisor, VMM, page tables, slack
-constexpr uint64_t kFirmwareMemory = 128 * kMiB;  // OVMF's own
-constexpr char kFirmwareCode[] = "/OVMF_CODE_4M.fd";
-constexpr char kFirmwareVariables[] = "/OVMF_VARS_4M.fd";
+constexpr uint64_t kFirmwareMemory = 128 * kMiB;  // the UEFI firmware's own
+// QEMU's virt machine puts the bundle 128 MiB (or half of the memory) above the memory's start.
+constexpr uint64_t kMemoryBelowBundle = 128 * kMiB;
 
 std::string SystemPartition(const NodeMachineConfig& config) {
   return config.directory + "/esp.img";
 }
 
 std::string Variables(const NodeMachineConfig& config) {
-  return config.directory + "/ovmf-variables.fd";
+  return config.directory + "/firmware-variables.fd";
+}
+
+std::string FirmwareFile(const NodeMachineConfig& config, const char* FirmwareFacts::* file) {
+  return config.firmware_directory + "/" + Facts(config.arch).firmware.*file;
 }
 
 // QEMU's option syntax: a comma in a value is doubled.
@@ -71,9 +76,10 @@ absl::Status MakeSystemPartition(const NodeMachineConfig& config, const RunConte
                                     context));
   BULKHEAD_RETURN_IF_FAILED(
       RunTool({"mmd", "-i", image, "::/EFI", "::/EFI/BOOT", "::/bulkhead"}, context));
-  for (const auto& [from, to] : {std::pair{config.loader, "::/EFI/BOOT/BOOTX64.EFI"},
-                                 {config.bundle, "::/bulkhead/bundle.cpio"},
-                                 {command_line, "::/bulkhead/cmdline"}}) {
+  const std::string boot_file = std::string("::/EFI/BOOT/") + Facts(config.arch).firmware.boot_file;
+  for (const auto& [from, to] : {std::pair{config.loader, boot_file},
+                                 {config.bundle, std::string("::/bulkhead/bundle.cpio")},
+                                 {command_line, std::string("::/bulkhead/cmdline")}}) {
     BULKHEAD_RETURN_IF_FAILED(RunTool({"mcopy", "-i", image, from, to}, context));
   }
   return absl::OkStatus();
@@ -82,8 +88,21 @@ absl::Status MakeSystemPartition(const NodeMachineConfig& config, const RunConte
 absl::Status PrepareFirmware(const NodeMachineConfig& config, const RunContext& context) {
   UniqueFd copy(open(Variables(config).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!copy.valid()) return ErrnoFailure("cannot write " + Variables(config), errno);
-  BULKHEAD_RETURN_IF_FAILED(AppendFile(copy.get(), config.firmware_directory + kFirmwareVariables));
+  BULKHEAD_RETURN_IF_FAILED(
+      AppendFile(copy.get(), FirmwareFile(config, &FirmwareFacts::variables)));
   return MakeSystemPartition(config, context);
+}
+
+// The machine and its CPU.
+std::vector<std::string> MachineArguments(const NodeMachineConfig& config) {
+  if (config.arch == Architecture::kAarch64) {
+    // EL2, which has VHE with this CPU, and the interrupt controller that the hypervisor drives.
+    return {"-machine", "virt,virtualization=on,gic-version=3,accel=tcg", "-cpu", "neoverse-n1"};
+  }
+  const bool kvm = config.accelerator == Accelerator::kKvm;
+  // Five-level page tables: QEMU 7.2 has them, the hypervisor's tables have four levels.
+  return {"-machine", kvm ? "q35,accel=kvm" : "q35,accel=tcg", "-cpu",
+          kvm ? "host" : "max,la57=off"};
 }
 
 absl::Status MakeSocketPair(UniqueFd* ours, UniqueFd* theirs) {
@@ -99,44 +118,54 @@ absl::Status MakeSocketPair(UniqueFd* ours, UniqueFd* theirs) {
 
 }  // namespace
 
-uint64_t NodeMemory(uint64_t pod_memory, uint64_t bundle_size, FirmwareKind firmware) {
+uint64_t NodeMemory(Architecture arch, uint64_t pod_memory, uint64_t bundle_size,
+                    FirmwareKind firmware) {
   uint64_t size = pod_memory + pod_memory / 128 + bundle_size + kFixedMemory;
-  if (firmware == FirmwareKind::kUefi) size += kFirmwareMemory;
+  if (firmware == FirmwareKind::kUefi) {
+    size += kFirmwareMemory;
+  } else if (arch == Architecture::kAarch64) {
+    size = std::max(size, bundle_size + kMemoryBelowBundle + kFixedMemory);
+  }
   return (size + kMiB - 1) / kMiB * kMiB;
 }
 
-absl::Status CheckFirmware(const std::string& directory) {
-  for (const char* file : {kFirmwareCode, kFirmwareVariables}) {
-    if (FileExists(directory + file)) continue;
-    return Failure("the UEFI firmware ", directory + file,
-                   " is missing; install the package ovmf, or use --firmware direct");
+absl::Status CheckFirmware(const NodeMachineConfig& config) {
+  for (const auto file : {&FirmwareFacts::code, &FirmwareFacts::variables}) {
+    const std::string path = FirmwareFile(config, file);
+    if (FileExists(path)) continue;
+    return Failure("the UEFI firmware ", path, " is missing; install the package ",
+                   Facts(config.arch).firmware.package, ", or use --firmware direct");
   }
   return absl::OkStatus();
 }
 
+absl::Status NoQemu(const NodeMachineConfig& config) {
+  return Failure(config.qemu, " is not installed; install the package ",
+                 Facts(config.arch).qemu_package);
+}
+
 std::vector<std::string> QemuArguments(const NodeMachineConfig& config) {
-  const bool kvm = config.accelerator == Accelerator::kKvm;
   const std::string channel = std::to_string(kChannelDescriptor);
   const std::string serial = std::to_string(kSerialDescriptor);
-  std::vector<std::string> out = {
-      config.qemu.empty() ? kQemu : config.qemu, "-machine",
-      kvm ? "q35,accel=kvm" : "q35,accel=tcg", "-cpu",
-      // Five-level page tables: QEMU 7.2 has them, the hypervisor's tables have four levels.
-      kvm ? "host" : "max,la57=off", "-smp", "1", "-m", std::to_string(config.memory / kMiB) + "M",
-      "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-chardev",
-      "socket,id=com1,fd=" + serial, "-serial", "chardev:com1", "-device",
-      "virtio-serial-pci,max_ports=1", "-chardev", "socket,id=node,fd=" + channel, "-device",
-      "virtconsole,chardev=node"};
-  const auto add = [&](std::initializer_list<std::string> words) { out.insert(out.end(), words); };
+  std::vector<std::string> out = {config.qemu};
+  const auto add = [&](const std::vector<std::string>& words) {
+    out.insert(out.end(), words.begin(), words.end());
+  };
+  add(MachineArguments(config));
+  add({"-smp", "1", "-m", std::to_string(config.memory / kMiB) + "M", "-nodefaults",
+       "-no-user-config", "-display", "none", "-no-reboot", "-chardev",
+       "socket,id=com1,fd=" + serial, "-serial", "chardev:com1", "-device",
+       "virtio-serial-pci,max_ports=1", "-chardev", "socket,id=node,fd=" + channel, "-device",
+       "virtconsole,chardev=node"});
   if (config.firmware == FirmwareKind::kUefi) {
     add({"-drive",
          "if=pflash,format=raw,unit=0,readonly=on,file=" +
-             Escaped(config.firmware_directory + kFirmwareCode),
+             Escaped(FirmwareFile(config, &FirmwareFacts::code)),
          "-drive", "if=pflash,format=raw,unit=1,file=" + Escaped(Variables(config)), "-drive",
          "if=none,id=esp,format=raw,readonly=on,file=" + Escaped(SystemPartition(config)),
          "-device", "virtio-blk-pci,drive=esp,bootindex=0"});
   } else {
-    add({"-kernel", config.hypervisor, "-initrd", config.bundle, "-append", config.command_line});
+    add({"-kernel", config.boot_image, "-initrd", config.bundle, "-append", config.command_line});
   }
   if (config.gdb) add({"-s", "-S"});
   return out;
@@ -166,7 +195,7 @@ absl::StatusOr<NodeMachine> StartNode(const NodeMachineConfig& config, const Run
                          {errors_theirs.get(), STDERR_FILENO}};
   absl::StatusOr<ChildProcess> process = ChildProcess::Start(command);
   if (absl::IsNotFound(process.status())) {
-    return Failure(command.arguments[0], " is not installed; install the package qemu-system-x86");
+    return NoQemu(config);
   }
   if (!process.ok()) return process.status();
   return NodeMachine{*std::move(process), std::move(channel), std::move(serial), std::move(errors)};

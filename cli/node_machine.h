@@ -10,37 +10,39 @@
 
 #include "absl/status/statusor.h"
 #include "cli/accelerator.h"
+#include "cli/architecture.h"
 #include "cli/options.h"
 #include "cli/subprocess.h"
 
 namespace bulkhead {
 
-inline constexpr char kQemu[] = "qemu-system-x86_64";
-inline constexpr char kFirmwareDirectory[] = "/usr/share/OVMF";  // of the package ovmf
-
 // The virtual machine in which a node runs on a developer's machine.
 struct NodeMachineConfig {
-  std::string qemu;        // program; empty: kQemu
-  std::string hypervisor;  // ELF, for a direct start
+  Architecture arch = Architecture::kX86_64;
+  std::string qemu;        // program
+  std::string boot_image;  // of the hypervisor, for a direct start
   std::string bundle;      // file
   std::string command_line;
-  uint64_t memory = 0;  // bytes
-  Accelerator accelerator = Accelerator::kTcg;
+  uint64_t memory = 0;                          // bytes
+  Accelerator accelerator = Accelerator::kTcg;  // KVM on x86_64 only
   FirmwareKind firmware = FirmwareKind::kDirect;
-  std::string loader;  // bulkhead.efi, for UEFI
-  std::string firmware_directory = kFirmwareDirectory;
-  std::string directory;  // ours, for the machine's files
+  std::string loader;              // the UEFI application
+  std::string firmware_directory;  // where the firmware's files are
+  std::string directory;           // ours, for the machine's files
   bool gdb = false;
 };
 
 // The node's memory: the pod's, the bundle (in memory once), and what hypervisor, supervisor, VMM
 // and firmware need. A multiple of 1 MiB.
-uint64_t NodeMemory(uint64_t pod_memory, uint64_t bundle_size, FirmwareKind firmware);
+uint64_t NodeMemory(Architecture arch, uint64_t pod_memory, uint64_t bundle_size,
+                    FirmwareKind firmware);
 
-// Whether the UEFI firmware is in `directory`, else what to do about it.
-absl::Status CheckFirmware(const std::string& directory);
+// Whether the UEFI firmware is in its directory, else what to do about it.
+absl::Status CheckFirmware(const NodeMachineConfig& config);
+// That QEMU is not installed, and what to do about it.
+absl::Status NoQemu(const NodeMachineConfig& config);
 
-// Descriptors of the child for the node channel and COM1.
+// Descriptors of the child for the node channel and the first serial port.
 inline constexpr int kChannelDescriptor = 3;
 inline constexpr int kSerialDescriptor = 4;
 
@@ -51,7 +53,7 @@ std::vector<std::string> QemuArguments(const NodeMachineConfig& config);
 struct NodeMachine {
   ChildProcess process;
   UniqueFd channel;  // the node channel; non-blocking
-  UniqueFd serial;   // COM1's output; non-blocking
+  UniqueFd serial;   // the serial port's output; non-blocking
   UniqueFd errors;   // QEMU's stderr; non-blocking
 };
 

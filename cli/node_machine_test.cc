@@ -41,12 +41,20 @@ bool Has(const std::vector<std::string>& words, const std::string& word) {
                      [&](const std::string& one) { return one.find(word) != std::string::npos; });
 }
 
-TEST(Qemu, DirectAndUefi) {
+NodeMachineConfig Config(Architecture arch) {
   NodeMachineConfig config;
-  config.hypervisor = "/h";
+  config.arch = arch;
+  config.qemu = Facts(arch).qemu;
+  config.boot_image = "/h";
   config.bundle = "/b";
   config.memory = uint64_t{300} << 20;
   config.directory = "/a,b";
+  config.firmware_directory = "/f";
+  return config;
+}
+
+TEST(Qemu, DirectAndUefi) {
+  NodeMachineConfig config = Config(Architecture::kX86_64);
   std::vector<std::string> words = QemuArguments(config);
   EXPECT_EQ(words[0], "qemu-system-x86_64");
   EXPECT_TRUE(Has(words, "-kernel") && Has(words, "/b") && Has(words, "300M"));
@@ -57,15 +65,49 @@ TEST(Qemu, DirectAndUefi) {
   config.accelerator = Accelerator::kKvm;
   words = QemuArguments(config);
   EXPECT_TRUE(Has(words, "pflash") && Has(words, "/a,,b/esp.img") && Has(words, "accel=kvm"));
+  EXPECT_TRUE(Has(words, "/f/OVMF_CODE_4M.fd"));
   EXPECT_TRUE(!Has(words, "-kernel") && Has(words, "-S"));
+}
+
+TEST(Qemu, Arm64HasEl2AndGicV3) {
+  NodeMachineConfig config = Config(Architecture::kAarch64);
+  std::vector<std::string> words = QemuArguments(config);
+  EXPECT_EQ(words[0], "qemu-system-aarch64");
+  EXPECT_TRUE(Has(words, "virt,virtualization=on,gic-version=3") && Has(words, "neoverse-n1"));
+  EXPECT_TRUE(Has(words, "-kernel") && Has(words, "/h") && Has(words, "virtio-serial-pci"));
+  EXPECT_FALSE(Has(words, "q35") || Has(words, "la57"));
+  config.firmware = FirmwareKind::kUefi;
+  words = QemuArguments(config);
+  EXPECT_TRUE(Has(words, "/f/AAVMF_CODE.fd") && Has(words, "/a,,b/esp.img"));
+  EXPECT_FALSE(Has(words, "-kernel"));
+}
+
+TEST(Qemu, WhatIsMissingNamesThePackage) {
+  NodeMachineConfig config = Config(Architecture::kAarch64);
+  config.firmware_directory = "/nonexistent";
+  EXPECT_EQ(CheckFirmware(config).message(),
+            "the UEFI firmware /nonexistent/AAVMF_CODE.fd is missing; install the package "
+            "qemu-efi-aarch64, or use --firmware direct");
+  EXPECT_EQ(NoQemu(config).message(),
+            "qemu-system-aarch64 is not installed; install the package qemu-system-arm");
+  config = Config(Architecture::kX86_64);
+  config.firmware_directory = "/nonexistent";
+  EXPECT_NE(std::string(CheckFirmware(config).message()).find("package ovmf"), std::string::npos);
+  EXPECT_EQ(NoQemu(config).message(),
+            "qemu-system-x86_64 is not installed; install the package qemu-system-x86");
 }
 
 TEST(Qemu, MemoryHoldsPodAndBundle) {
   const uint64_t mib = uint64_t{1} << 20;
-  const uint64_t direct = NodeMemory(512 * mib, 100 * mib + 1, FirmwareKind::kDirect);
-  EXPECT_EQ(direct % mib, 0u);
-  EXPECT_GE(direct, 640 * mib);
-  EXPECT_GT(NodeMemory(512 * mib, 100 * mib, FirmwareKind::kUefi), direct);
+  for (const Architecture arch : {Architecture::kX86_64, Architecture::kAarch64}) {
+    const uint64_t direct = NodeMemory(arch, 512 * mib, 100 * mib + 1, FirmwareKind::kDirect);
+    EXPECT_EQ(direct % mib, 0u);
+    EXPECT_GE(direct, 640 * mib);
+    EXPECT_GT(NodeMemory(arch, 512 * mib, 100 * mib, FirmwareKind::kUefi), direct);
+  }
+  // QEMU's virt machine leaves the first 128 MiB below the bundle.
+  EXPECT_GE(NodeMemory(Architecture::kAarch64, 16 * mib, 400 * mib, FirmwareKind::kDirect),
+            528 * mib);
 }
 
 TEST(NodeLog, KeepsTheLastLines) {

@@ -376,7 +376,13 @@ void NodeSession::OnFailed(uint32_t status, const std::string& text) {
   const char* advice = status == 127   ? "; name a command that is in the image"
                        : status == 126 ? "; name a command that may be executed"
                                        : kSeeLog;
-  End(static_cast<int>(status), Printable(text) + advice);
+  std::string what = Printable(text);
+  // crun does not always say which file it could not execute.
+  const bool command = status == 126 || status == 127;
+  if (command && text.find(options_.command) == std::string::npos) {
+    what = "'" + Printable(options_.command) + "': " + what;
+  }
+  End(static_cast<int>(status), what + advice);
 }
 
 void NodeSession::OnAgentLog(const std::string& line) {

@@ -17,6 +17,7 @@
 namespace bulkhead {
 
 struct SessionOptions {
+  std::string command;   // what the container executes, for messages
   bool verbose = false;  // logs of node and kernel on stderr
   bool trace = false;    // the node's log only
   bool gdb = false;      // nothing is too slow

@@ -49,6 +49,23 @@ class OciLayoutTest : public testing::Test {
     return image->BlobPath(image->layers[0]);
   }
 
+  // One tag, an image for each architecture.
+  static std::vector<OciLayoutWriter::Image> BothArchitectures() {
+    OciLayoutWriter::Image arm = Image("latest", "arm");
+    arm.arch = "arm64";
+    arm.platform_in_index = true;
+    OciLayoutWriter::Image amd = Image("latest", "amd");
+    amd.platform_in_index = true;
+    return {arm, amd};
+  }
+
+  void ExpectArchitecture(const std::string& arch) {
+    const absl::StatusOr<OciImage> image = OpenOciImage(layout_, "", arch, "t");
+    ASSERT_TRUE(image.ok()) << image.status();
+    EXPECT_TRUE(Has(image->config_json, "\"" + arch + "\"")) << image->config_json;
+    EXPECT_TRUE(VerifyLayers(*image, "t").ok());
+  }
+
   static bool Has(const std::string& text, const std::string& part) {
     return text.find(part) != std::string::npos;
   }
@@ -73,14 +90,26 @@ TEST_F(OciLayoutTest, IdFollowsTheContents) {
 }
 
 TEST_F(OciLayoutTest, ChoosesTheArchitecture) {
-  OciLayoutWriter::Image arm = Image("latest", "arm");
-  arm.arch = "arm64";
-  arm.platform_in_index = true;
-  OciLayoutWriter::Image amd = Image("latest", "amd");
-  amd.platform_in_index = true;
-  Write({arm, amd});
-  EXPECT_EQ(Error(), "");
-  EXPECT_TRUE(Has(OpenOciImage(layout_, "", "amd64", "t")->config_json, "amd64"));
+  Write(BothArchitectures());
+  for (const std::string arch : {"amd64", "arm64"}) ExpectArchitecture(arch);
+}
+
+// As `skopeo copy --all` and `docker buildx` leave it.
+TEST_F(OciLayoutTest, ChoosesTheArchitectureInANestedIndex) {
+  for (const char* const type : {kOciIndexType, kDockerIndexType}) {
+    OciLayoutWriter writer(layout_);
+    for (OciLayoutWriter::Image image : BothArchitectures()) {
+      image.tag.clear();
+      ASSERT_TRUE(writer.Add(image).ok());
+    }
+    ASSERT_TRUE(writer.FinishAsOne("multi", type).ok());
+    for (const std::string arch : {"amd64", "arm64"}) ExpectArchitecture(arch);
+    EXPECT_EQ(Error("multi"), "");
+    const std::string other(OpenOciImage(layout_, "multi", "s390x", "t").status().message());
+    for (const char* words : {"linux/amd64, linux/arm64", "not for linux/s390x"}) {
+      EXPECT_TRUE(Has(other, words)) << other;
+    }
+  }
 }
 
 TEST_F(OciLayoutTest, OtherArchitectureNamesBoth) {

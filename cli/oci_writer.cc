@@ -139,13 +139,31 @@ absl::Status OciLayoutWriter::Add(const Image& image) {
   return status;
 }
 
-absl::Status OciLayoutWriter::Finish() {
+std::string OciLayoutWriter::IndexText(const std::string& type) const {
   Json manifests = Json::array();
   for (const std::string& entry : index_entries_) manifests.push_back(Json::parse(entry));
-  const Json index = {{"schemaVersion", 2}, {"manifests", manifests}};
+  Json index = {{"schemaVersion", 2}, {"manifests", manifests}};
+  if (!type.empty()) index["mediaType"] = type;
+  return index.dump();
+}
+
+absl::Status OciLayoutWriter::WriteIndex(const std::string& text) {
   BULKHEAD_RETURN_IF_FAILED(
       WriteFileAtomically(directory_ + "/oci-layout", R"({"imageLayoutVersion": "1.0.0"})"));
-  return WriteFileAtomically(directory_ + "/index.json", index.dump());
+  return WriteFileAtomically(directory_ + "/index.json", text);
+}
+
+absl::Status OciLayoutWriter::Finish() { return WriteIndex(IndexText("")); }
+
+absl::Status OciLayoutWriter::FinishAsOne(const std::string& tag, const std::string& index_type) {
+  absl::Status status;
+  const std::string text = IndexText(index_type);
+  const Json entry = {{"mediaType", index_type},
+                      {"digest", AddBlob(text, &status)},
+                      {"size", text.size()},
+                      {"annotations", {{"org.opencontainers.image.ref.name", tag}}}};
+  index_entries_ = {entry.dump()};
+  return status.ok() ? Finish() : status;
 }
 
 }  // namespace bulkhead

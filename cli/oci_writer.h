@@ -17,6 +17,11 @@ struct archive;
 
 namespace bulkhead {
 
+// Media types of indexes.
+inline constexpr char kOciIndexType[] = "application/vnd.oci.image.index.v1+json";
+inline constexpr char kDockerIndexType[] =
+    "application/vnd.docker.distribution.manifest.list.v2+json";
+
 enum class LayerCompression { kNone, kGzip, kZstd };
 
 struct LayerEntry {
@@ -55,9 +60,15 @@ class OciLayoutWriter {
   absl::Status Add(const Image& image);
   // Writes index.json and oci-layout; once, at the end.
   absl::Status Finish();
+  // The same with what was added as one image of several architectures: an index of its own, which
+  // is all that index.json names, by `tag`.
+  absl::Status FinishAsOne(const std::string& tag, const std::string& index_type = kOciIndexType);
 
  private:
   std::string AddBlob(const std::string& bytes, absl::Status* status);
+  // What has been added, as the text of an index.
+  std::string IndexText(const std::string& type) const;
+  absl::Status WriteIndex(const std::string& text);
 
   const std::string directory_;
   std::vector<std::string> index_entries_;

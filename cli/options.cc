@@ -25,7 +25,7 @@ constexpr char kDescription[] =
     "in QEMU. The container's output is this command's output, its exit status this command's.";
 
 constexpr char kFooter[] = R"(IMAGE is one of
-  example:NAME             a sample image made from this machine's packages; try example:hello
+  example:NAME             a sample image made from Debian packages; try example:hello
   oci:DIR[:TAG]            an OCI image layout directory
   oci-archive:FILE[:TAG]   the same in a tar file
   docker-archive:FILE[:REF]  what 'docker save' or 'podman save' writes
@@ -70,10 +70,6 @@ absl::Status CheckRun(RunOptions* run) {
   if (!IsName(run->hostname)) {
     return Failure("'", Printable(run->hostname),
                    "' is not a host name; --hostname takes up to 63 letters, digits and -");
-  }
-  if (run->arch == "x86_64") run->arch = "amd64";
-  if (run->arch != "amd64") {
-    return Failure("--arch ", Printable(run->arch), " is not supported; so far pods are amd64");
   }
   if (!run->workdir.empty() && run->workdir[0] != '/') {
     return Failure("the working directory '", Printable(run->workdir),
@@ -140,6 +136,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
   std::string firmware = "direct";
   std::string pull = "missing";
   std::string cpus = "1";
+  std::string arch = OciName(run.arch);
   std::vector<std::string> rest;
   CLI::App* command = app.add_subcommand("run", "Run an image as a pod");
   command->description(kDescription);
@@ -174,11 +171,15 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
   command->add_option("--name", run.name, "Name of the pod (default pod)")->type_name("NAME");
   command->add_option("--hostname", run.hostname, "Host name in the pod (default: its name)")
       ->type_name("NAME");
-  command->add_option("--arch", run.arch, "Architecture to choose from the image; amd64 so far")
+  command
+      ->add_option("--arch", arch,
+                   "Architecture of the pod and its node: amd64 (x86_64, default), arm64 (aarch64)")
       ->type_name("ARCH");
   command->add_option("--pull", pull, "When to ask the registry: missing (default), always, never")
       ->type_name("POLICY");
-  command->add_option("--kernel", run.kernel, "Guest kernel: a bzImage or an ELF file")
+  command
+      ->add_option("--kernel", run.kernel,
+                   "Guest kernel: a bzImage or an ELF file for amd64, an Image for arm64")
       ->type_name("FILE");
   command->add_option("--timeout", run.timeout, "Stop the container after so many seconds")
       ->type_name("SECONDS");
@@ -244,6 +245,11 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
   if (cpus != "1" && cpus != "1.0") {
     return Failure("--cpus ", Printable(cpus), " is not supported; a pod has 1 CPU so far");
   }
+  const std::optional<Architecture> architecture = ParseArchitecture(arch);
+  if (!architecture.has_value()) {
+    return Failure("--arch ", Printable(arch), " is not supported; pods are amd64 or arm64");
+  }
+  run.arch = *architecture;
   if (entry->count() > 0) run.entrypoint = entrypoint;
   if (firmware == "uefi") {
     run.firmware = FirmwareKind::kUefi;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "cli/architecture.h"
 
 namespace bulkhead {
 
@@ -31,7 +32,7 @@ struct RunOptions {
   std::optional<std::string> entrypoint;  // "": none; a JSON array: as it is; else one word
   std::string name = "pod";
   std::string hostname;  // empty: the name
-  std::string arch = "amd64";
+  Architecture arch = Architecture::kX86_64;
   std::string kernel;    // file; empty: the default
   uint32_t timeout = 0;  // seconds; 0: none
   FirmwareKind firmware = FirmwareKind::kDirect;

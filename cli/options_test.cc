@@ -38,6 +38,19 @@ TEST(Options, Defaults) {
   EXPECT_EQ(run.hostname, "pod");
   EXPECT_FALSE(run.entrypoint.has_value());
   EXPECT_EQ(run.firmware, FirmwareKind::kDirect);
+  EXPECT_EQ(run.arch, Architecture::kX86_64);
+}
+
+TEST(Options, ArchitecturesHaveTwoNames) {
+  EXPECT_EQ(Parse({"--arch", "amd64", "i"}).arch, Architecture::kX86_64);
+  EXPECT_EQ(Parse({"--arch=x86_64", "i"}).arch, Architecture::kX86_64);
+  EXPECT_EQ(Parse({"--arch", "arm64", "i"}).arch, Architecture::kAarch64);
+  EXPECT_EQ(Parse({"--arch=aarch64", "i"}).arch, Architecture::kAarch64);
+  for (const char* other : {"arm", "s390x", "ARM64", "x86-64", ""}) {
+    EXPECT_NE(Error({"run", "--arch", other, "i"}).find("pods are amd64 or arm64"),
+              std::string::npos)
+        << other;
+  }
 }
 
 TEST(Options, AllOfThem) {

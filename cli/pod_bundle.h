@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "cli/architecture.h"
 #include "cli/image_store.h"
 #include "cli/installed_files.h"
 #include "cli/kernel_image.h"
@@ -27,12 +28,16 @@ absl::StatusOr<GuestKernel> FindGuestKernel(const RunOptions& options,
 std::string GuestCommandLine(const RunOptions& options);
 
 // The smallest memory, in bytes, in which a pod with this kernel and initramfs starts.
-uint64_t LeastPodMemory(const KernelImage& kernel, uint64_t initramfs_size);
+uint64_t LeastPodMemory(Architecture arch, const KernelImage& kernel, uint64_t initramfs_size);
 
-// Writes the bundle for a node with this one pod to `path`; returns its size in bytes.
-absl::StatusOr<uint64_t> WritePodBundle(const RunOptions& options, const StoredImage& image,
-                                        const GuestKernel& kernel, const InstalledFiles& files,
-                                        const std::string& path);
+struct PodBundle {
+  uint64_t size = 0;    // bytes
+  std::string command;  // what the container executes, without arguments
+};
+// Writes the bundle for a node with this one pod to `path`.
+absl::StatusOr<PodBundle> WritePodBundle(const RunOptions& options, const StoredImage& image,
+                                         const GuestKernel& kernel, const InstalledFiles& files,
+                                         const std::string& cache_root, const std::string& path);
 
 }  // namespace bulkhead
 

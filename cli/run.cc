@@ -22,22 +22,21 @@ absl::StatusOr<SessionResult> RunPod(const RunOptions& options, const std::strin
     if (context.progress != nullptr) context.progress->Step(what);
   };
   BULKHEAD_ASSIGN_OR_RETURN(const ImageReference reference, ParseImageReference(options.image));
+  const ArchitectureFacts& facts = Facts(options.arch);
   NodeMachineConfig machine_config;
-  machine_config.qemu = options.qemu_binary.empty() ? kQemu : options.qemu_binary;
+  machine_config.arch = options.arch;
+  machine_config.qemu = options.qemu_binary.empty() ? facts.qemu : options.qemu_binary;
   // What cannot work is said before anything is fetched.
-  if (FindProgram(machine_config.qemu).empty()) {
-    return Failure(machine_config.qemu, " is not installed; install the package qemu-system-x86");
-  }
-  if (!options.firmware_directory.empty()) {
-    machine_config.firmware_directory = options.firmware_directory;
-  }
-  if (options.firmware == FirmwareKind::kUefi) {
-    BULKHEAD_RETURN_IF_FAILED(CheckFirmware(machine_config.firmware_directory));
-  }
+  if (FindProgram(machine_config.qemu).empty()) return NoQemu(machine_config);
+  machine_config.firmware_directory =
+      options.firmware_directory.empty() ? facts.firmware.directory : options.firmware_directory;
   const InstalledFiles files(program);
-  BULKHEAD_ASSIGN_OR_RETURN(machine_config.hypervisor, files.Find(kHypervisorFile));
+  machine_config.firmware = options.firmware;
   if (options.firmware == FirmwareKind::kUefi) {
-    BULKHEAD_ASSIGN_OR_RETURN(machine_config.loader, files.Find(kLoaderFile));
+    BULKHEAD_RETURN_IF_FAILED(CheckFirmware(machine_config));
+    BULKHEAD_ASSIGN_OR_RETURN(machine_config.loader, files.Find(facts.files.loader));
+  } else {
+    BULKHEAD_ASSIGN_OR_RETURN(machine_config.boot_image, files.Find(facts.files.boot_image));
   }
   const std::string cache = CacheRoot();
   RemoveStaleTempDirs(TemporaryRoot());
@@ -50,19 +49,23 @@ absl::StatusOr<SessionResult> RunPod(const RunOptions& options, const std::strin
   BULKHEAD_ASSIGN_OR_RETURN(const TempDir work, TempDir::Create());
   machine_config.directory = work.path();
   machine_config.bundle = work.path() + "/bundle.cpio";
-  BULKHEAD_ASSIGN_OR_RETURN(const uint64_t bundle_size,
-                            WritePodBundle(options, image, kernel, files, machine_config.bundle));
+  BULKHEAD_ASSIGN_OR_RETURN(
+      const PodBundle bundle,
+      WritePodBundle(options, image, kernel, files, cache, machine_config.bundle));
 
-  machine_config.memory = NodeMemory(options.memory, bundle_size, options.firmware);
-  // The hypervisor runs guests through AMD-V only, so far.
-  machine_config.accelerator = ChooseAccelerator(ReadHostFacts(), /*need_svm=*/true);
-  machine_config.firmware = options.firmware;
+  machine_config.memory = NodeMemory(options.arch, options.memory, bundle.size, options.firmware);
+  // The hypervisor runs x86_64 guests through AMD-V only, so far. On arm64 machines KVM that gives
+  // guests EL2 is rare, and not used.
+  if (options.arch == Architecture::kX86_64) {
+    machine_config.accelerator = ChooseAccelerator(ReadHostFacts(), /*need_svm=*/true);
+  }
   machine_config.gdb = options.gdb;
   if (options.trace) machine_config.command_line = "trace";
   step(options.firmware == FirmwareKind::kUefi ? "booting the firmware" : "booting the node");
   BULKHEAD_ASSIGN_OR_RETURN(NodeMachine machine, StartNode(machine_config, context));
 
   SessionOptions session_options;
+  session_options.command = bundle.command;
   session_options.verbose = options.verbose;
   session_options.trace = options.trace;
   session_options.gdb = options.gdb;

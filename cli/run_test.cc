@@ -8,12 +8,14 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
+#include "cli/architecture.h"
 #include "cli/files.h"
 #include "cli/oci_writer.h"
 #include "cli/subprocess.h"
@@ -28,15 +30,17 @@ class RunTest : public testing::Test {
  protected:
   RunTest() : work_(*TempDir::Create()) {
     const std::string files = work_.path() + "/files";
-    for (const char* name : {"hypervisor/hypervisor_x86_64.elf", "control/supervisor_x86_64.elf",
-                             "vmm/vmm_x86_64.elf", "boot/uefi/bulkhead.efi"}) {
-      fs::create_directories(fs::path(files + "/" + name).parent_path());
-      std::ofstream(files + "/" + name) << name;
+    for (const Architecture arch : {Architecture::kX86_64, Architecture::kAarch64}) {
+      const NodeFiles& node = Facts(arch).files;
+      for (const char* name :
+           {node.hypervisor, node.boot_image, node.supervisor, node.vmm, node.loader, node.init}) {
+        fs::create_directories(fs::path(files + "/" + name).parent_path());
+        std::ofstream(files + "/" + name) << name;
+      }
     }
-    fs::create_directories(files + "/guest/init");
-    fs::copy_file("guest/init/init", files + "/guest/init/init");
     fs::create_directory(work_.path() + "/tmp");
     std::ofstream(work_.path() + "/kernel") << MakeTestKernel();
+    std::ofstream(work_.path() + "/image") << MakeTestImage();
     OciLayoutWriter writer(layout());
     LayerEntry file;
     file.path = "bin/app";
@@ -92,6 +96,20 @@ class RunTest : public testing::Test {
   CommandResult Run(const std::string& mode) { return Run(mode, {App()}); }
   std::string App() const { return "oci:" + layout() + ":app"; }
 
+  void MakeArm64Programs() {
+    const std::string directory = work_.path() + "/cache/programs/arm64/usr/bin";
+    fs::create_directories(directory);
+    fs::copy_file("guest/init/init_aarch64", directory + "/crun");  // a static arm64 program
+  }
+
+  void Skopeo(std::vector<std::string> words) {
+    words.insert(words.begin(), {"skopeo", "--insecure-policy", "--tmpdir", work_.path()});
+    Command command;
+    command.arguments = std::move(words);
+    const absl::StatusOr<CommandResult> result = RunCommand(command, {});
+    ASSERT_TRUE(result.ok() && result->ok()) << result.status() << result->errors;
+  }
+
   // One line on stderr with these words, nothing on stdout, this exit status.
   void ExpectFailure(const CommandResult& result, const std::vector<std::string>& words,
                      int status = 125) {
@@ -116,6 +134,34 @@ class RunTest : public testing::Test {
     char line[6];
     EXPECT_EQ(read(fds[0], line, sizeof(line)), 6);
     return *std::move(child);
+  }
+
+  // What a run that succeeds shows on a terminal that is its stderr.
+  std::string ShownOnTerminal(const std::string& mode, const std::vector<std::string>& words) {
+    const UniqueFd terminal(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+    char name[64];
+    if (!terminal.valid() || grantpt(terminal.get()) != 0 || unlockpt(terminal.get()) != 0 ||
+        ptsname_r(terminal.get(), name, sizeof(name)) != 0) {
+      ADD_FAILURE() << "no terminal";
+      return "";
+    }
+    UniqueFd end(open(name, O_RDWR | O_NOCTTY | O_CLOEXEC));
+    termios settings;
+    EXPECT_EQ(tcgetattr(end.get(), &settings), 0);
+    cfmakeraw(&settings);  // newlines stay newlines
+    EXPECT_EQ(tcsetattr(end.get(), TCSANOW, &settings), 0);
+    Command command = MakeCommand(mode, words);
+    command.descriptors = {{end.get(), STDERR_FILENO}};
+    absl::StatusOr<ChildProcess> child = ChildProcess::Start(command);
+    end.reset();
+    std::string shown;
+    char buffer[4096];
+    // Fails when nobody has the other end open any more.
+    for (ssize_t n; (n = read(terminal.get(), buffer, sizeof(buffer))) > 0;) {
+      shown.append(buffer, static_cast<size_t>(n));
+    }
+    EXPECT_EQ(child->Wait(), 0) << shown;
+    return shown;
   }
 
   TempDir work_;
@@ -144,7 +190,12 @@ TEST_F(RunTest, StdinIsPassedOnToItsEnd) {
 }
 
 TEST_F(RunTest, CommandThatIsNotThere) {
-  ExpectFailure(Run("not-found"), {"no such command"}, 127);
+  ExpectFailure(Run("not-found"), {"bulkhead: crun: executable file `/bin/app` not found;"}, 127);
+}
+
+TEST_F(RunTest, CommandThatIsNotExecutable) {
+  ExpectFailure(Run("not-executable"), {"'/bin/app': crun: open executable: Permission denied;"},
+                126);
 }
 
 TEST_F(RunTest, PodsThatEndBadly) {
@@ -201,6 +252,37 @@ TEST_F(RunTest, BadImages) {
   ExpectFailure(Run("output", {"example:absent"}), {"example:hello"});
 }
 
+// What is in a bundle and in an initramfs is a matter of unit tests: here, that everything is found
+// by the architecture, and the node's machine started.
+TEST_F(RunTest, Arm64) {
+  const std::string programs = work_.path() + "/cache/programs/arm64";
+  const std::vector<std::string> words = {"--arch", "arm64", "--kernel", work_.path() + "/image",
+                                          "oci:" + layout() + ":arm"};
+  std::vector<std::string> command = words;
+  command.insert(command.end(), {"--", "/bin/app"});
+  ExpectFailure(Run("output", command), {"initramfs", programs + "/usr/bin/crun", "tools/setup"});
+  MakeArm64Programs();
+  const CommandResult result = Run("output", command);
+  EXPECT_EQ(WEXITSTATUS(result.status), 7) << result.errors;
+  EXPECT_EQ(result.output.size(), size_t{1} << 20);
+  ExpectFailure(Run("output", words), {"neither entrypoint nor"});
+  fs::remove(work_.path() + "/files/hypervisor/hypervisor_aarch64.img");
+  ExpectFailure(Run("output", command), {"hypervisor_aarch64.img", "build"});
+}
+
+TEST_F(RunTest, Arm64NeedsItsOwn) {
+  ExpectFailure(Run("output", {"--arch", "arm64", App()}), {"linux/amd64", "not for linux/arm64"});
+  ExpectFailure(Run("output", {"--arch", "arm64", "oci:" + layout() + ":arm", "x"}),
+                {"/kernel is not for aarch64"});
+  ExpectFailure(Run("output", {"--kernel", work_.path() + "/image", App()}),
+                {"/image is not for x86_64"});
+  ExpectFailure(Run("output", {"--arch", "arm64", "--firmware", "uefi", "--firmware-directory",
+                               work_.path(), App()}),
+                {"AAVMF_CODE.fd", "install the package qemu-efi-aarch64", "--firmware direct"});
+  ExpectFailure(Run("output", {"--arch", "arm64", "--qemu-binary", "absent-qemu", App()}),
+                {"install the package qemu-system-arm"});
+}
+
 TEST_F(RunTest, CorruptLayer) {
   for (const auto& entry : fs::directory_iterator(layout() + "/blobs/sha256")) {
     const std::string bytes = *ReadFile(entry.path(), 1 << 20);
@@ -254,16 +336,24 @@ TEST_F(RunTest, SecondRunNeedsNoLayers) {
   EXPECT_EQ(WEXITSTATUS(Run("output").status), 7);
 }
 
+TEST_F(RunTest, ProgressOnATerminal) {
+  const std::string shown = ShownOnTerminal("slow", {App()});
+  EXPECT_NE(shown.find("\rbulkhead: booting the node ("), std::string::npos) << shown;
+  EXPECT_TRUE(shown.ends_with("\r\x1b[Kto stderr\n")) << shown;
+}
+
+TEST_F(RunTest, QuietShowsNoProgress) {
+  EXPECT_EQ(ShownOnTerminal("slow", {"--quiet", App()}), "to stderr\n");
+  EXPECT_EQ(ShownOnTerminal("slow", {"-q", App()}), "to stderr\n");
+  // What is wrong is said all the same.
+  ExpectFailure(Run("fault", {"--quiet", App()}), {"triple fault"});
+  ExpectFailure(Run("fault", {"--quiet", "--verbose", App()}), {"contradict"});
+}
+
 TEST_F(RunTest, ArchivesThroughSkopeo) {
   for (const std::string transport : {"oci-archive", "docker-archive"}) {
     const std::string archive = work_.path() + "/" + transport + ".tar";
-    Command copy;
-    copy.arguments = {"skopeo",   "--insecure-policy",
-                      "--tmpdir", work_.path(),
-                      "copy",     "-q",
-                      App(),      transport + ":" + archive + ":app:latest"};
-    const CommandResult copied = *RunCommand(copy, {});
-    ASSERT_EQ(copied.status, 0) << copied.errors;
+    Skopeo({"copy", "-q", App(), transport + ":" + archive + ":app:latest"});
     const CommandResult first = Run("output", {transport + ":" + archive});
     EXPECT_EQ(WEXITSTATUS(first.status), 7) << first.errors;
     // Unchanged, it is known without being read; cut short, it is not.
@@ -271,6 +361,32 @@ TEST_F(RunTest, ArchivesThroughSkopeo) {
     fs::resize_file(archive, fs::file_size(archive) / 3);
     ExpectFailure(Run("output", {transport + ":" + archive}), {"again"});
   }
+}
+
+// Skopeo takes what it was told, and an image for one architecture whatever it is for.
+TEST_F(RunTest, ArchivesOfOtherArchitectures) {
+  MakeArm64Programs();
+  const std::string both = work_.path() + "/both";
+  OciLayoutWriter writer(both);
+  for (const char* arch : {"amd64", "arm64"}) {
+    OciLayoutWriter::Image image;
+    image.arch = arch;
+    image.platform_in_index = true;
+    image.config_json = R"({"Cmd": ["/bin/app"]})";
+    image.layers = {MakeLayer({})};
+    ASSERT_TRUE(writer.Add(image).ok());
+  }
+  ASSERT_TRUE(writer.FinishAsOne("app").ok());
+  const std::string archive = "oci-archive:" + work_.path() + "/both.tar";
+  Skopeo({"copy", "-q", "--all", "oci:" + both + ":app", archive + ":app"});
+  EXPECT_EQ(WEXITSTATUS(Run("output", {archive}).status), 7);
+  const CommandResult arm =
+      Run("output", {"--arch", "arm64", "--kernel", work_.path() + "/image", archive});
+  EXPECT_EQ(WEXITSTATUS(arm.status), 7) << arm.errors;
+
+  const std::string docker = "docker-archive:" + work_.path() + "/docker.tar";
+  Skopeo({"copy", "-q", App(), docker + ":app:latest"});
+  ExpectFailure(Run("output", {"--arch", "arm64", docker}), {"linux/amd64", "not for linux/arm64"});
 }
 
 }  // namespace

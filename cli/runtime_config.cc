@@ -49,7 +49,7 @@ absl::StatusOr<ContainerSpec> MakeContainerSpec(const ImageConfig& image, const 
   if (out.workdir.empty()) out.workdir = "/";
   if (out.workdir[0] != '/') out.workdir = "/" + out.workdir;
   out.hostname = options.hostname;
-  out.arch = options.arch;
+  out.arch = OciName(options.arch);
   return out;
 }
 

@@ -100,6 +100,39 @@ inline std::string MakeBzImage(const std::string& elf, TestCompression compressi
   return MakeBzImage(payload);
 }
 
+// The least of an arm64 Image: text_offset 0, `memory_size` bytes in memory. An EFI application, as
+// Debian's is: its PE header says how long the file is.
+inline std::string MakeTestImage(uint64_t memory_size = 0x200000) {
+  std::string file(1024, '\0');
+  const auto put = [&](size_t offset, auto value) {
+    std::memcpy(file.data() + offset, &value, sizeof(value));
+  };
+  file.replace(0, 2, "MZ");
+  put(16, memory_size);
+  put(24, uint64_t{0xa});
+  file.replace(56, 4, "ARM\x64");
+  put(60, uint32_t{64});
+  file.replace(64, 4, std::string("PE\0\0", 4));
+  put(64 + 6, uint16_t{1});          // one section, no optional header
+  put(64 + 24 + 16, uint32_t{512});  // its size and place in the file
+  put(64 + 24 + 20, uint32_t{512});
+  return file;
+}
+
+// An EFI zboot image around it.
+inline std::string MakeZboot(const std::string& image, TestCompression compression) {
+  const std::string payload = CompressForTest(image, compression);
+  std::string file(512, '\0');
+  const auto start = static_cast<uint32_t>(file.size());
+  const auto size = static_cast<uint32_t>(payload.size());
+  const auto unpacked = static_cast<uint32_t>(image.size());
+  file.replace(0, 2, "MZ");
+  file.replace(4, 4, "zimg");
+  std::memcpy(file.data() + 8, &start, sizeof(start));
+  std::memcpy(file.data() + 12, &size, sizeof(size));
+  return file + payload + std::string(reinterpret_cast<const char*>(&unpacked), sizeof(unpacked));
+}
+
 }  // namespace bulkhead
 
 #endif  // BULKHEAD_CLI_TESTING_KERNEL_H_

@@ -12,7 +12,7 @@
 
 #include "base/address.h"
 #include "base/status.h"
-#include "control/acpi_tables.h"
+#include "boot/acpi/acpi_tables.h"
 #include "drivers/platform.h"
 
 namespace bulkhead {

@@ -10,6 +10,7 @@
 #include "base/align.h"
 #include "boot/pod_config.h"
 #include "control/log.h"
+#include "control/machine.h"
 #include "hypervisor/abi/calls.h"
 #include "hypervisor/abi/types.h"
 #include "runtime/runtime.h"
@@ -59,6 +60,7 @@ Status Pod::LoadVmm(const PodSupplies& supplies) {
     if (!memory.ok()) return memory.status();
     std::memcpy(memory->bytes.data() + (segment.virtual_address - start), segment.data.data(),
                 segment.data.size());
+    if (segment.executable) machine::SyncInstructions(memory->bytes);
     const uint64_t rights = abi::kRead | (segment.writable ? abi::kWrite : 0) |
                             (segment.executable ? abi::kExecute : 0);
     const Status status = Share(*memory, start, rights);
@@ -166,6 +168,8 @@ Status Pod::Start(const PodSupplies& supplies, std::string_view name, uint16_t i
   startup.guest_memory = config.memory;
   startup.debug_uart = config.debug_uart ? 1 : 0;
   startup.supervisor_bits = activity_bit;
+  static_assert(sizeof(startup.seed) == sizeof(supplies.seed));
+  std::memcpy(startup.seed, supplies.seed.data(), sizeof(startup.seed));
   std::memcpy(startup.command_line, config.cmdline.data(), config.cmdline.size());
 
   const auto prepare = [&]() -> Status {

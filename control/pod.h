@@ -17,6 +17,7 @@
 #include "boot/elf.h"
 #include "control/node_channel.h"
 #include "control/physical.h"
+#include "control/sha256.h"
 #include "vmm/byte_ring.h"
 #include "vmm/startup.h"
 
@@ -32,6 +33,7 @@ struct PodSupplies {
   uint64_t counter_hz;
   uint64_t wall_clock;  // as VmmStartup::wall_clock
   uint64_t event;       // the supervisor's
+  Sha256Digest seed;    // of this pod alone
 };
 
 class Pod {

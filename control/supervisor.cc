@@ -7,8 +7,8 @@
 
 #include "base/align.h"
 #include "control/log.h"
-#include "control/ports.h"
-#include "control/power.h"
+#include "control/machine.h"
+#include "drivers/pci/bar_assigner.h"
 #include "hypervisor/abi/calls.h"
 #include "runtime/runtime.h"
 
@@ -44,7 +44,6 @@ Supervisor::Supervisor(const abi::RootInfo& info)
       area_(kAreaBase),
       event_(CreateEvent()),
       firmware_(area_),
-      tables_(firmware_),
       platform_(area_, event_, kLinkBit),
       channel_(*this) {}
 
@@ -54,35 +53,29 @@ size_t Supervisor::Send(std::span<const std::byte> bytes) {
 
 size_t Supervisor::Receive(std::span<std::byte> out) { return have_link_ ? link_.Receive(out) : 0; }
 
-void Supervisor::OpenFirmware() {
+void Supervisor::OpenLink() {
   Text<> text;
-  if (info_.acpi_rsdp == 0) {
-    Log("bulkhead: the firmware gave no ACPI tables");
-    return;
-  }
-  const AcpiError error = tables_.Open(info_.acpi_rsdp);
-  have_tables_ = error.ok();
-  if (have_tables_) return;
-  text << "bulkhead: " << error;
-  Log(text.view());
+  text << "bulkhead: no node channel: ";
+  have_link_ = StartLink(text);
+  if (!have_link_) Log(text.view());
 }
 
-void Supervisor::OpenLink() {
-  if (!have_tables_) return;
-  Ecam ecam;
-  Text<> text;
-  if (const AcpiError error = tables_.ReadEcam(ecam); !error.ok()) {
-    text << "bulkhead: no node channel: " << error;
-    Log(text.view());
-    return;
+bool Supervisor::StartLink(TextWriter& why) {
+  if (!firmware_.FindPciHost(pci_, why)) return false;
+  why << "virtio console: ";
+  const auto function = VirtioConsoleDriver::Find(platform_, pci_);
+  if (!function.ok()) {
+    why << StatusName(function.status());
+    return false;
   }
-  const Status status = link_.Start(platform_, {.start = static_cast<HostPhysical>(ecam.base),
-                                                .first_bus = ecam.first_bus,
-                                                .last_bus = ecam.last_bus});
-  have_link_ = status == Status::kOk;
-  if (have_link_) return;
-  text << "bulkhead: no node channel: virtio console: " << StatusName(status);
-  Log(text.view());
+  PciBarAssigner bars(pci_);
+  if (const Status status = bars.Assign(platform_, *function); status != Status::kOk) {
+    why << "no addresses for its registers: " << StatusName(status);
+    return false;
+  }
+  const Status status = link_.Start(platform_, *function);
+  if (status != Status::kOk) why << StatusName(status);
+  return status == Status::kOk;
 }
 
 void Supervisor::Report(std::string_view error) {
@@ -112,7 +105,7 @@ bool Supervisor::OpenBundle() {
     Report(text.view());
     return false;
   }
-  if (const ElfError elf = ElfImage::Parse(vmm.data, ElfMachine::kX86_64, vmm_); !elf.ok()) {
+  if (const ElfError elf = ElfImage::Parse(vmm.data, machine::ProgramMachine(), vmm_); !elf.ok()) {
     text << "bundle: entry 'vmm': " << elf;
     Report(text.view());
     return false;
@@ -120,13 +113,50 @@ bool Supervisor::OpenBundle() {
   return true;
 }
 
-void Supervisor::StartPod(std::string_view name) {
-  const uint16_t index = pod_count_++;
-  const uint64_t wall_clock = ReadRealTimeClock();
-  // What the clock showed when the counter was zero.
+// A file of the bundle that whoever made it has made for this one start. It must not share a page
+// with what is mapped into a pod.
+void Supervisor::AddBundleSeed() {
+  const auto file = bundle_.Find(kBundleSeed);
+  if (!file) return;
+  if (file->data.size() < kMinBundleSeed || file->data.size() > kMaxBundleSeed ||
+      !IsAligned(file->data_offset, kPageSize)) {
+    Log("bulkhead: bundle: entry 'seed' is not 32 to 256 bytes that start on a page; not used");
+    return;
+  }
+  seeds_.Add(file->data, file->data.size());
+}
+
+void Supervisor::GatherSeeds() {
+  std::array<std::byte, 64> random;
+  if (machine::ReadRandom(random)) seeds_.Add(random, random.size());
+  AddBundleSeed();
+  const auto given = firmware_.Seed();
+  seeds_.Add(given, given.size());
+  // Little of this is secret, but it is never the same.
+  std::array<uint64_t, 64> times;
+  for (uint64_t& time : times) {
+    time = Now();
+    (void)UsageOf(abi::kSelf);
+  }
+  times[0] ^= WallClock();
+  seeds_.Add(std::as_bytes(std::span(times)), 0);
+  if (!seeds_.strong()) {
+    Log("bulkhead: weak randomness: neither processor, firmware nor bundle gave any; pods get what"
+        " the time of start gives");
+  }
+}
+
+uint64_t Supervisor::WallClock() const {
+  if (info_.wall_clock != 0) return info_.wall_clock;
+  const uint64_t clock = machine::ReadClock();
   const uint64_t now = Now();
   const uint64_t elapsed = now / info_.counter_hz * 1'000'000'000 +
                            now % info_.counter_hz * 1'000'000'000 / info_.counter_hz;
+  return clock > elapsed ? clock - elapsed : 0;
+}
+
+void Supervisor::StartPod(std::string_view name) {
+  const uint16_t index = pod_count_++;
   const PodSupplies supplies = {
       .bundle = &bundle_,
       .bundle_memory = bundle_memory_,
@@ -134,8 +164,9 @@ void Supervisor::StartPod(std::string_view name) {
       .vmm = &vmm_,
       .area = &area_,
       .counter_hz = info_.counter_hz,
-      .wall_clock = wall_clock > elapsed ? wall_clock - elapsed : 0,
+      .wall_clock = WallClock(),
       .event = event_,
+      .seed = seeds_.Take(),
   };
   Text<300> why;
   if (pods_[index].Start(supplies, name, index, ActivityBit(index), EndedBit(index), why) ==
@@ -238,25 +269,36 @@ bool Supervisor::HasOption(std::string_view option) const {
   return false;
 }
 
-void Supervisor::Drain() {
+// There is room for it once the other side has taken enough of what came before.
+void Supervisor::SayEnd() {
   const uint64_t deadline = Now() + kDrainSeconds * info_.counter_hz;
-  while (!channel_.Flush() && Now() < deadline) (void)call::EventWait(event_, deadline);
+  bool said = false;
+  for (;;) {
+    const bool sane = channel_.Receive(*this) == Status::kOk;
+    said = said || channel_.Send(NodeFrameType::kNodeEnded, 0, std::span<const std::byte>());
+    const bool flushed = channel_.Flush();
+    if (flushed && (said || !sane)) return;
+    if (Now() >= deadline) return;
+    (void)call::EventWait(event_, deadline);
+  }
 }
 
 void Supervisor::PowerOff() {
-  channel_.Send(NodeFrameType::kNodeEnded, 0, std::span<const std::byte>());
-  Drain();
+  SayEnd();
   if (HasOption("trace")) {
     (void)call::SystemControl(static_cast<uint64_t>(abi::SystemOperation::kDumpTrace), 0, 0, 0);
   }
   Log("bulkhead: node ends");
-  PowerOffMachine(have_tables_ ? &tables_ : nullptr);
+  machine::PowerOff(firmware_.tables());
+  (void)call::SystemControl(static_cast<uint64_t>(abi::SystemOperation::kReset), 0, 0, 0);
+  Exit(0);
 }
 
 void Supervisor::Run() {
-  OpenFirmware();
+  firmware_.Open(info_);
   OpenLink();
   if (OpenBundle()) {
+    GatherSeeds();
     StartPods();
     Serve();
   }

@@ -15,10 +15,12 @@
 #include "base/format.h"
 #include "boot/bundle.h"
 #include "boot/elf.h"
-#include "control/acpi_tables.h"
+#include "control/firmware.h"
 #include "control/node_channel.h"
 #include "control/physical.h"
 #include "control/pod.h"
+#include "control/seed_pool.h"
+#include "drivers/pci/pci_host.h"
 #include "drivers/virtio/virtio_console_driver.h"
 #include "hypervisor/abi/types.h"
 
@@ -45,10 +47,16 @@ class Supervisor final : private NodeChannel::Handler, private NodeLink {
   size_t Send(std::span<const std::byte> bytes) override;
   size_t Receive(std::span<std::byte> out) override;
 
-  void OpenFirmware();
   void OpenLink();
+  // False: there is none, and `why` says why.
+  bool StartLink(TextWriter& why);
   // False: the bundle is of no use; the reason has been reported.
   bool OpenBundle();
+  // Fills the pool with what differs on every machine and at every start.
+  void GatherSeeds();
+  void AddBundleSeed();
+  // Nanoseconds since 1970 when the machine's counter was zero; 0: not known.
+  uint64_t WallClock() const;
   void StartPods();
   void StartPod(std::string_view name);
   void Serve();
@@ -57,23 +65,23 @@ class Supervisor final : private NodeChannel::Handler, private NodeLink {
   bool HasOption(std::string_view option) const;
   void LogMemory(const Pod& ended);
   void Report(std::string_view error);
-  // Sends what is queued, and waits until the other side has taken it, for a bounded time.
-  void Drain();
+  // Sends what is queued and that the node ends; waits, for a bounded time, until it is all sent.
+  void SayEnd();
   [[noreturn]] void PowerOff();
 
   const abi::RootInfo& info_;
   AddressArea area_;
   uint64_t event_ = 0;
-  FirmwareMemory firmware_;
-  AcpiTables tables_;
-  bool have_tables_ = false;
+  Firmware firmware_;
   SupervisorPlatform platform_;
+  PciHost pci_;
   VirtioConsoleDriver link_;
   bool have_link_ = false;
   NodeChannel channel_;
   Bundle bundle_;
   uint64_t bundle_memory_ = 0;
   ElfImage vmm_;
+  SeedPool seeds_;
   std::array<Pod, kMaxPods> pods_;
   uint16_t pod_count_ = 0;
   uint16_t first_pod_ = 0;  // whose output goes first

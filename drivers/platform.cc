@@ -5,7 +5,11 @@
 
 namespace bulkhead {
 
-uint32_t DriverPlatform::ReadDevice(const volatile std::byte* address, int width) {
+namespace {
+
+// One access of that width. Volatile accesses to device memory stay in order (Arm ARM DDI 0487,
+// B2.7.2: Device-nGnRE; x86: uncached).
+uint32_t Load(const volatile std::byte* address, int width) {
   switch (width) {
     case 1:
       return *reinterpret_cast<const volatile uint8_t*>(address);
@@ -16,7 +20,17 @@ uint32_t DriverPlatform::ReadDevice(const volatile std::byte* address, int width
   }
 }
 
+}  // namespace
+
+uint32_t DriverPlatform::ReadDevice(const volatile std::byte* address, int width) {
+  const uint32_t value = Load(address, width);
+  DmaAcquire();
+  return value;
+}
+
 void DriverPlatform::WriteDevice(volatile std::byte* address, int width, uint32_t value) {
+  // Doorbells: what the device is told of must be in memory when it looks.
+  DmaRelease();
   switch (width) {
     case 1:
       *reinterpret_cast<volatile uint8_t*>(address) = static_cast<uint8_t>(value);

@@ -10,6 +10,13 @@
 #include "base/address.h"
 #include "base/status.h"
 
+// DmaAcquire, DmaRelease and DmaFence: the order between memory accesses of this CPU as a device
+// sees them, for a device whose accesses are coherent with the caches.
+//   DmaAcquire  loads before it happen before all loads and stores after it
+//   DmaRelease  all loads and stores before it happen before all stores after it
+//   DmaFence    all loads and stores before it happen before all after it
+#include "machine/dma_barrier.h"
+
 namespace bulkhead {
 
 // What a host device driver needs of the process it runs in. All memory stays valid for as long as
@@ -34,8 +41,9 @@ class DriverPlatform {
   // function).
   virtual Result<Msi> AllocateMsi(uint32_t device) = 0;
 
-  // Access to what MapDevice returned, naturally aligned, `width` 1, 2 or 4 bytes. Tests put a
-  // model of the device here.
+  // Access to what MapDevice returned, naturally aligned, `width` 1, 2 or 4 bytes; in order with
+  // one another, after everything that this CPU did in memory before a write, and before everything
+  // that it does in memory after a read. Tests put a model of the device here.
   virtual uint32_t ReadDevice(const volatile std::byte* address, int width);
   virtual void WriteDevice(volatile std::byte* address, int width, uint32_t value);
 

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <new>
 
+#include "arch/cpu.h"
 #include "arch/page_table.h"
 #include "arch/paging.h"
 #include "base/align.h"
@@ -30,7 +31,7 @@ class ArenaTables {
   Result<HostPhysical> AllocateTable() { return arena_.AllocatePage(); }
   void FreeTable(HostPhysical table) { arena_.FreePage(table); }
   static Entry* Entries(HostPhysical table) { return arch::ToPointer<Entry>(table); }
-  static void Write(Entry* entry, Entry value) { *static_cast<volatile Entry*>(entry) = value; }
+  static void Write(Entry* entry, Entry value) { arch::WriteEntry(entry, value); }
 
  private:
   Arena& arena_;
@@ -164,6 +165,9 @@ class AddressSpace {
                          mapping.length - mapping.done >= kSuperpageSize;
       const int level = super ? 2 : 1;
       BULKHEAD_RETURN_IF_ERROR(table_.Prepare(tables, at, level));
+      if (attributes.execute && attributes.user) {
+        arch::SynchronizeCode(piece->physical, Table::LevelSize(level));
+      }
       table_.Commit(tables, at, level, piece->physical, attributes);
       mapping.done += Table::LevelSize(level);
       work += super ? kWork / 2 : 1;

@@ -69,7 +69,7 @@ CallResult Calls::VcpuCreate(Thread& caller, VirtualMachine& vm, uint64_t id, Me
   Retain(vm);
   Retain(state);
   vcpu.pages = pages;
-  vcpu.arch.Initialize(static_cast<uint32_t>(id), pages[0], pages[1], vm.space.root());
+  vcpu.arch.Initialize(static_cast<uint32_t>(id), vcpu.pages, vm.space.root(), vm.tag, *vcpu.state);
   vm.vcpus[id] = &vcpu;
   return Install(caller, vcpu);
 }

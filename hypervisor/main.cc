@@ -36,20 +36,18 @@ uint64_t EarlyBytes(const BootInfo& boot, uint64_t blocks) {
   }
   const uint64_t directories = superpages / 512 + boot.region_count + 8;
   const uint64_t edges = 2 * uint64_t{boot.region_count};
-  constexpr uint64_t kUpperHalf = 256;
-  constexpr uint64_t kImageTables = 24 + arch::kCpuPages;
-  const uint64_t tables = directories + edges + kUpperHalf + kImageTables;
+  const uint64_t tables = directories + edges + arch::kEarlyTables + arch::kCpuPages;
   return AlignUp(blocks * sizeof(PageAllocator::Block), kPageSize) + tables * kPageSize;
 }
 
-// Cuts the early memory out of a usable region below 4 GiB, which is mapped one to one.
+// Cuts the early memory out of a usable region that is mapped one to one.
 arch::EarlyMemory TakeEarlyMemory(BootInfo& boot, uint64_t bytes) {
-  constexpr uint64_t kMapped = uint64_t{4} << 30;
-  constexpr uint64_t kLowMemory = uint64_t{1} << 20;
+  const arch::EarlyWindow window = arch::FindEarlyWindow(boot);
   for (uint32_t i = 0; i < boot.region_count; ++i) {
     MemoryRegion& region = boot.regions[i];
-    if (region.kind != MemoryKind::kUsable || region.start < kLowMemory || region.length < bytes ||
-        region.start + region.length > kMapped || boot.region_count == kMaxMemoryRegions) {
+    if (region.kind != MemoryKind::kUsable || region.start < window.start ||
+        region.length < bytes || region.start + bytes > window.end ||
+        boot.region_count == kMaxMemoryRegions) {
       continue;
     }
     const uint64_t start = region.start;
@@ -61,7 +59,7 @@ arch::EarlyMemory TakeEarlyMemory(BootInfo& boot, uint64_t bytes) {
     boot.regions[i + 1].length -= bytes;
     return {start, start + bytes};
   }
-  Fatal("no usable memory below 4 GiB");
+  Fatal("no usable memory for the first page tables");
 }
 
 void TakeBootInfo(const BootInfo* boot) {

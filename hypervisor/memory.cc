@@ -3,7 +3,6 @@
 
 #include "hypervisor/memory.h"
 
-#include <cstring>
 
 #include "arch/paging.h"
 #include "hypervisor/process.h"
@@ -28,7 +27,7 @@ Result<Memory::Piece> Memory::Populate(uint64_t offset, PageAllocator& pages) {
     if (*entry == 0 && room_for_super) {
       const Result<HostPhysical> superpage = pages.AllocateSuperpage();
       if (superpage.ok()) {
-        std::memset(arch::ToPointer(*superpage), 0, kSuperpageSize);
+        arch::ClearPages(*superpage, kSuperpageSize);
         *entry = Raw(*superpage) | kSuper;
       }
     }
@@ -37,7 +36,7 @@ Result<Memory::Piece> Memory::Populate(uint64_t offset, PageAllocator& pages) {
       const Result<HostPhysical> page =
           level == 0 ? pages.AllocatePage() : owner()->arena.AllocatePage();
       if (!page.ok()) return page.status();
-      if (level == 0) std::memset(arch::ToPointer(*page), 0, kPageSize);
+      if (level == 0) arch::ClearPages(*page, kPageSize);
       *entry = Raw(*page);
     }
     if ((*entry & kSuper) != 0) {

@@ -5,6 +5,7 @@
 
 #include "arch/cpu.h"
 #include "arch/log.h"
+#include "arch/upcalls.h"
 #include "base/align.h"
 #include "base/format.h"
 #include "hypervisor/abi/call_numbers.h"
@@ -51,6 +52,15 @@ void LogTraceEntry(const Trace::Entry& entry) {
   LogLine(line.view());
 }
 
+// The newest entries, as many as a crash report has room for.
+void LogLastTrace(const Node& node) {
+  int skip = -kTraceLines;
+  node.cpu.trace.ForEach([&](const Trace::Entry&) { ++skip; });
+  node.cpu.trace.ForEach([&](const Trace::Entry& entry) {
+    if (skip-- <= 0) LogTraceEntry(entry);
+  });
+}
+
 }  // namespace
 
 void DumpTrace(const Node& node) { node.cpu.trace.ForEach(LogTraceEntry); }
@@ -80,11 +90,12 @@ void ReportUserFault(Node& node, const arch::UserContext& context, uint64_t faul
     frame = next;
   }
   LogLine(trail.view());
-  int skip = -kTraceLines;
-  node.cpu.trace.ForEach([&](const Trace::Entry&) { ++skip; });
-  node.cpu.trace.ForEach([&](const Trace::Entry& entry) {
-    if (skip-- <= 0) LogTraceEntry(entry);
-  });
+  LogLastTrace(node);
 }
 
+namespace arch {
+
+void ReportLastTrace() { LogLastTrace(TheNode()); }
+
+}  // namespace arch
 }  // namespace bulkhead

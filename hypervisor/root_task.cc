@@ -59,6 +59,14 @@ void Fill(Node& node, Memory& memory, uint64_t offset, std::span<const std::byte
   }
 }
 
+void SynchronizeCode(Node& node, Memory& memory, uint64_t length) {
+  for (uint64_t offset = 0; offset < length; offset += kPageSize) {
+    const auto piece = memory.Populate(offset, node.pages);
+    if (!piece.ok()) Fail("memory", piece.status());
+    arch::SynchronizeCode(piece->physical, kPageSize);
+  }
+}
+
 std::span<const std::byte> FindSupervisor(const BootInfo& boot) {
   if (boot.bundle_length == 0) {
     Fatal("no bundle was loaded; start with -initrd BUNDLE or put one on the boot medium");
@@ -89,6 +97,7 @@ void LoadSegments(Node& node, Process& root, const ElfImage& image) {
     Memory& memory = MapFresh(node, root, start, end - start,
                               {.write = segment.writable, .execute = segment.executable});
     Fill(node, memory, segment.virtual_address - start, segment.data);
+    if (segment.executable) SynchronizeCode(node, memory, end - start);
   }
 }
 

@@ -25,6 +25,7 @@ class VirtualMachine : public Object {
   explicit VirtualMachine(Process* owner) : Object(kKind, owner) {}
 
   AddressSpace<arch::GuestFormat> space;
+  arch::VmTag tag;
   std::array<Vcpu*, abi::kMaxVcpus> vcpus = {};  // by id; do not keep alive
 };
 

@@ -9,11 +9,11 @@
 
 namespace bulkhead::arch {
 
-void Vcpu::Initialize(uint32_t id, HostPhysical control, HostPhysical registers,
-                      HostPhysical root) {
+void Vcpu::Initialize(uint32_t id, std::span<const HostPhysical> pages, HostPhysical root, VmTag&,
+                      abi::VcpuState&) {
   id_ = id;
-  control_ = ToPointer<uint64_t>(control);
-  registers_ = ToPointer<uint64_t>(registers);
+  control_ = ToPointer<uint64_t>(pages[0]);
+  registers_ = ToPointer<uint64_t>(pages[1]);
   root_ = root;
 }
 

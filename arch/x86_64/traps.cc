@@ -55,6 +55,8 @@ constexpr std::array<const char*, 32> kExceptionNames = {
 
 constexpr int kBacktraceDepth = 16;
 
+bool g_crashed = false;
+
 void HandleVector(unsigned vector) {
   if (vector == kSpuriousVector) return;
   AcknowledgeInterrupt();
@@ -127,12 +129,16 @@ extern "C" void HandleKernelTrap(UserContext* context) {
     LogLine("bulkhead: NMI ignored");
     return;
   }
+  // What broke may be what the report reads.
+  if (g_crashed) Fatal("the hypervisor crashed again while it reported a crash");
+  g_crashed = true;
   Text<200> line;
   line << "bulkhead: crash: " << kExceptionNames[context->vector] << " in "
        << ((context->cs & 3) != 0 ? "user mode" : "the hypervisor");
   LogLine(line.view());
   LogContext(*context);
   LogBacktrace(context->rip, context->rbp);
+  ReportLastTrace();
   Fatal("the hypervisor crashed; the lines above say where");
 }
 

@@ -13,8 +13,9 @@
 
 #include "base/align.h"
 #include "boot/boot_info.h"
+#include "boot/early_console.h"
 #include "boot/pvh/start_info.h"
-#include "boot/x86_64/early_console.h"
+#include "boot/x86_64/com1.h"
 #include "boot/x86_64/layout.h"
 
 extern "C" {
@@ -58,7 +59,7 @@ std::string_view CommandLine(uint64_t address) {
 
 uint64_t PvhMain(uint64_t start_info) {
   using namespace bulkhead;  // NOLINT: an entry point, not a header
-  EarlyConsoleInit();
+  EarlyConsoleInit(kComPort1);
   const PvhStartInfo start =
       Physical<PvhStartInfo>(start_info, 1, "the PVH start info lies above 4 GiB").front();
   if (start.magic != kPvhMagic) EarlyFatal("started by something that is no PVH loader");

@@ -15,7 +15,7 @@ namespace bulkhead {
 namespace {
 
 constexpr std::chrono::seconds kDeadline(60);
-const char kHypervisor[] = "boot/testing/stand_in_hypervisor.elf";
+const char kHypervisor[] = "boot/testing/stand_in_hypervisor_x86_64.elf";
 
 TEST(Pvh, HandsOverTheBootInfo) {
   const TempDirectory directory;

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Bulkhead Authors
 
-// Takes the hypervisor's place in tests of the loaders: prints the BootInfo on COM1 and checks what
-// the contract in boot/boot_info.h promises, then resets the machine.
+// Takes the hypervisor's place in tests of the loaders: prints the BootInfo on the UART it names
+// and checks what the contract in boot/boot_info.h promises, then resets the machine.
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "base/format.h"
 #include "boot/boot_info.h"
 #include "boot/bundle.h"
-#include "boot/x86_64/early_console.h"
-#include "boot/x86_64/layout.h"
+#include "boot/early_console.h"
+#include "boot/layout.h"
+#include "boot/testing/stand_in_machine.h"
 
 extern "C" {
 extern const char __image_start[];
@@ -47,15 +49,6 @@ void Print(const Parts&... parts) {
 
 void Check(bool good, std::string_view what) { Print(good ? "ok: " : "BAD: ", what); }
 
-uint64_t Register(const char which) {
-  uint64_t value = 0;
-  if (which == '0') asm volatile("mov %%cr0, %0" : "=r"(value));
-  if (which == '3') asm volatile("mov %%cr3, %0" : "=r"(value));
-  if (which == '4') asm volatile("mov %%cr4, %0" : "=r"(value));
-  if (which == 'f') asm volatile("pushfq; pop %0" : "=r"(value));
-  return value;
-}
-
 bool AllZero(std::span<const volatile uint64_t> words) {
   for (const volatile uint64_t& word : words) {
     if (word != 0) return false;
@@ -63,10 +56,21 @@ bool AllZero(std::span<const volatile uint64_t> words) {
   return true;
 }
 
+void PrintGic(const GicInfo& gic) {
+  Print("gicd ", Hex{gic.distributor}, " its ", Hex{gic.its}, " maintenance ",
+        gic.maintenance_interrupt, " timers ", gic.virtual_timer_interrupt, ' ',
+        gic.physical_timer_interrupt, ' ', gic.hypervisor_timer_interrupt);
+  for (uint32_t i = 0; i < gic.redistributor_count; ++i) {
+    Print("gicr ", Hex{gic.redistributors[i].start}, " length ", Hex{gic.redistributors[i].length});
+  }
+}
+
 void PrintInfo(const BootInfo& info) {
   Print("image ", Hex{info.image_physical}, " length ", Hex{info.image_length});
   Print("bundle ", Hex{info.bundle_physical}, " length ", Hex{info.bundle_length});
   Print("serial ", Hex{info.serial_address});
+  Print("wall clock ", info.wall_clock / 1'000'000'000, " s");
+  if (info.gic.distributor != 0) PrintGic(info.gic);
   Print("command line [", info.command_line, "]");
   uint64_t usable = 0;
   for (uint32_t i = 0; i < info.region_count; ++i) {
@@ -76,6 +80,11 @@ void PrintInfo(const BootInfo& info) {
     if (region.kind == MemoryKind::kUsable) usable += region.length;
   }
   Print("usable MiB ", usable >> 20);
+}
+
+void CheckStarts(uint64_t address, std::string_view magic, std::string_view what) {
+  if (address == 0) return;
+  Check(std::string_view(reinterpret_cast<const char*>(address), magic.size()) == magic, what);
 }
 
 void CheckInfo(const BootInfo& info) {
@@ -101,8 +110,8 @@ void CheckInfo(const BootInfo& info) {
   }
   Check(sorted, "regions sorted and page-aligned");
   Check(carved, "image in a loader region");
-  const auto* rsdp = reinterpret_cast<const char*>(info.acpi_rsdp);
-  Check(rsdp != nullptr && std::string_view(rsdp, 8) == "RSD PTR ", "rsdp");
+  CheckStarts(info.acpi_rsdp, "RSD PTR ", "rsdp");
+  CheckStarts(info.devicetree, "\xd0\x0d\xfe\xed", "devicetree");
 }
 
 void CheckMachine() {
@@ -111,13 +120,12 @@ void CheckMachine() {
     (*function)();
   }
   Check(g_constructed == g_data, "constructors");
-  Check((Register('f') & 0x200) == 0, "interrupts off");
-  Check((Register('0') & 0x80010001) == 0x80010001, "paging and write protection");
+  Check(InterruptsAreOff(), "interrupts off");
+  Check(TranslationIsOn(), "paging and write protection");
   uint64_t address = reinterpret_cast<uint64_t>(__builtin_frame_address(0));
   Check(address >= reinterpret_cast<uint64_t>(__image_start) &&
             address < reinterpret_cast<uint64_t>(__image_end),
         "stack in the image");
-  Print("cr3 ", Hex{Register('3')}, " cr4 ", Hex{Register('4')});
 }
 
 void PrintBundle(const BootInfo& info) {
@@ -137,11 +145,13 @@ void PrintBundle(const BootInfo& info) {
 
 void HypervisorMain(bulkhead::BootInfo* boot_info) {
   using namespace bulkhead;  // NOLINT: an entry point, not a header
+  EarlyConsoleInit(boot_info->serial_address);
   Print("stand-in hypervisor");
   PrintInfo(*boot_info);
   CheckInfo(*boot_info);
   CheckMachine();
   PrintBundle(*boot_info);
+  if (std::string_view(boot_info->command_line) == "fault") __builtin_trap();
   Print("end of stand-in");
   EarlyReset();
 }

@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "base/align.h"
-#include "boot/x86_64/early_console.h"
+#include "boot/early_console.h"
 
 namespace bulkhead::uefi {
 namespace {
@@ -46,7 +46,7 @@ void Firmware::Fatal(std::string_view text) const {
   Text<> line;
   line << "bulkhead: fatal: " << text;
   Print(line.view());
-  EarlyConsoleInit();
+  EarlyConsoleInit(serial_.address);
   EarlyConsoleWrite(line.view());
   EarlyConsoleWrite("\n");
   system_->runtime->reset_system(kResetShutdown, kSuccess, 0, nullptr);
@@ -129,12 +129,18 @@ std::optional<std::span<const std::byte>> Firmware::ReadFile(const char16_t* pat
   return std::span<const std::byte>(data, size);
 }
 
-uint64_t Firmware::FindRsdp() const {
+uint64_t Firmware::FindTable(const Guid& guid) const {
   for (uint64_t i = 0; i < system_->table_count; ++i) {
     const ConfigurationTable& table = system_->tables[i];
-    if (table.guid == kAcpi20Table) return reinterpret_cast<uint64_t>(table.table);
+    if (table.guid == guid) return reinterpret_cast<uint64_t>(table.table);
   }
   return 0;
+}
+
+std::optional<Time> Firmware::ReadTime() const {
+  Time time = {};
+  if (IsError(system_->runtime->get_time(&time, nullptr))) return std::nullopt;
+  return time;
 }
 
 }  // namespace bulkhead::uefi

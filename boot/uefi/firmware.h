@@ -11,9 +11,16 @@
 #include <string_view>
 
 #include "base/format.h"
+#include "boot/boot_info.h"
+#include "boot/uefi/time.h"
 #include "boot/uefi/uefi.h"
 
 namespace bulkhead::uefi {
+
+struct Serial {
+  SerialKind kind = SerialKind::kNone;
+  uint64_t address = 0;  // as BootInfo::serial_address
+};
 
 // Boot services in the loader's terms. What cannot be done ends the machine with one line, so
 // callers see only success. Valid until the boot services are left.
@@ -24,8 +31,12 @@ class Firmware {
   // One line, ASCII, on the firmware's console.
   void Print(std::string_view text) const;
 
-  // The line "bulkhead: fatal: TEXT" on the firmware's console and on COM1 (twice on COM1 if the
-  // firmware's console is there too), then power off.
+  // The UART for what is fatal.
+  void set_serial(const Serial& serial) { serial_ = serial; }
+  const Serial& serial() const { return serial_; }
+
+  // The line "bulkhead: fatal: TEXT" on the firmware's console and on the UART (twice there if the
+  // firmware's console is on it too), then power off.
   [[noreturn]] void Fatal(std::string_view text) const;
 
   // Page-aligned memory of type EfiLoaderData, not zeroed. `what` is for the error.
@@ -38,8 +49,11 @@ class Firmware {
   std::optional<std::span<const std::byte>> ReadFile(const char16_t* path,
                                                      std::string_view name) const;
 
-  // ACPI 2.0 root pointer, 0 if there is none.
-  uint64_t FindRsdp() const;
+  // The address of a table that the firmware offers; 0 if there is none.
+  uint64_t FindTable(const Guid& guid) const;
+
+  // The machine's clock, if it has one.
+  std::optional<Time> ReadTime() const;
 
   BootServices& boot() const { return *system_->boot; }
   Handle image() const { return image_; }
@@ -49,6 +63,7 @@ class Firmware {
 
   Handle image_;
   SystemTable* system_;
+  Serial serial_;
 };
 
 }  // namespace bulkhead::uefi

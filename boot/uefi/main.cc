@@ -15,15 +15,15 @@
 #include "base/format.h"
 #include "boot/boot_info.h"
 #include "boot/bundle.h"
+#include "boot/early_console.h"
 #include "boot/elf.h"
+#include "boot/handover.h"
+#include "boot/layout.h"
 #include "boot/memory_map.h"
-#include "boot/uefi/cpu.h"
 #include "boot/uefi/firmware.h"
+#include "boot/uefi/machine.h"
 #include "boot/uefi/memory.h"
-#include "boot/uefi/paging.h"
 #include "boot/uefi/uefi.h"
-#include "boot/x86_64/early_console.h"
-#include "boot/x86_64/layout.h"
 
 namespace bulkhead::uefi {
 namespace {
@@ -34,13 +34,6 @@ constexpr uint64_t kMaxImage = BULKHEAD_IMAGE_SUPERPAGES * kSuperpageSize;
 constexpr int kExitAttempts = 8;
 // Descriptors that the last allocations and handlers may add to the map.
 constexpr uint64_t kSpareDescriptors = 64;
-
-struct Hypervisor {
-  uint64_t physical = 0;
-  uint64_t length = 0;  // bytes, memory that follows the file's data included
-  uint64_t virtual_address = 0;
-  uint64_t entry = 0;
-};
 
 Bundle OpenBundle(const Firmware& firmware, std::span<const std::byte> archive) {
   Bundle bundle;
@@ -60,7 +53,7 @@ Hypervisor PlaceHypervisor(const Firmware& firmware, const Bundle& bundle) {
     firmware.Fatal(text.view());
   }
   ElfImage image;
-  if (const ElfError error = ElfImage::Parse(entry.data, ElfMachine::kX86_64, image); !error.ok()) {
+  if (const ElfError error = ElfImage::Parse(entry.data, HypervisorMachine(), image); !error.ok()) {
     Text<> text;
     text << "bundle: hypervisor: " << error;
     firmware.Fatal(text.view());
@@ -144,20 +137,20 @@ MapBuffers MakeMapBuffers(const Firmware& firmware) {
 }
 
 // After the first attempt only GetMemoryMap and ExitBootServices may be called (UEFI 2.10, 7.4.6),
-// so what fails from then on is told on COM1 alone.
+// so what fails from then on is told on the UART alone.
 void ExitBootServices(const Firmware& firmware, MapBuffers& buffers) {
   for (int i = 0; i < kExitAttempts; ++i) {
     uint64_t key = 0;
     if (IsError(GetMemoryMap(firmware, buffers, key))) break;
     if (!IsError(firmware.boot().exit_boot_services(firmware.image(), key))) return;
   }
-  EarlyConsoleInit();
+  EarlyConsoleInit(firmware.serial().address);
   EarlyFatal("the firmware does not let go: ExitBootServices failed");
 }
 
 [[noreturn]] void Run(const Firmware& firmware) {
   firmware.Print("bulkhead: loading the bundle");
-  if (FiveLevelPaging()) firmware.Fatal("the firmware uses five-level paging");
+  CheckCpu(firmware);
   const auto archive = firmware.ReadFile(u"\\bulkhead\\bundle.cpio", "bundle");
   if (!archive) firmware.Fatal("bundle: no file \\bulkhead\\bundle.cpio");
   const Bundle bundle = OpenBundle(firmware, *archive);
@@ -166,45 +159,34 @@ void ExitBootServices(const Firmware& firmware, MapBuffers& buffers) {
   constexpr uint64_t kInfoPages = AlignUp(sizeof(BootInfo), kPageSize) / kPageSize;
   auto& info =
       *reinterpret_cast<BootInfo*>(firmware.AllocatePages(kInfoPages, "the boot information"));
-  std::memset(&info, 0, sizeof(info));
-  info.magic = kBootInfoMagic;
-  info.version = kBootInfoVersion;
-  info.size = sizeof(BootInfo);
-  info.image_physical = hypervisor.physical;
-  info.image_length = hypervisor.length;
+  StartBootInfo(hypervisor.physical, hypervisor.length, info);
   info.bundle_physical = reinterpret_cast<uint64_t>(archive->data());
   info.bundle_length = archive->size();
-  info.acpi_rsdp = firmware.FindRsdp();
-  info.serial_kind = SerialKind::kPort16550;
-  info.serial_address = kEarlySerialPort;
+  info.serial_kind = firmware.serial().kind;
+  info.serial_address = firmware.serial().address;
+  DescribeMachine(firmware, info);
   ReadCommandLine(firmware, info);
 
   MapBuffers buffers = MakeMapBuffers(firmware);
-  const BootMapping mapping = {
-      .identity_end = std::max(TopOfRam(buffers.view), uint64_t{4} << 30),
-      .image_virtual = hypervisor.virtual_address,
-      .image_physical = hypervisor.physical,
-      .image_length = hypervisor.length,
-      .gigabyte_pages = HasGigabytePages(),
-  };
-  if (mapping.identity_end > kMaxIdentity) firmware.Fatal("memory above 64 TiB");
-  const uint64_t tables = firmware.AllocatePages(PageTablePages(mapping), "page tables");
-  const uint64_t root = BuildPageTables(mapping, reinterpret_cast<uint64_t*>(tables));
+  const uint64_t tables = PrepareEntry(firmware, hypervisor, buffers.view);
 
   firmware.Print("bulkhead: starting the hypervisor");
   ExitBootServices(firmware, buffers);
   uint32_t count = 0;
   if (ToRanges(buffers.view, buffers.ranges, count) != Status::kOk ||
       SetMemoryMap(buffers.ranges.first(count), info) != Status::kOk) {
-    EarlyConsoleInit();
+    EarlyConsoleInit(firmware.serial().address);
     EarlyFatal("the memory map has too many regions");
   }
-  EnterHypervisor(root, hypervisor.entry, &info);
+  EnterHypervisor(tables, hypervisor, info);
 }
 
 }  // namespace
 }  // namespace bulkhead::uefi
 
 extern "C" uint64_t efi_main(void* image, bulkhead::uefi::SystemTable* system) {
-  bulkhead::uefi::Run(bulkhead::uefi::Firmware(image, system));
+  using namespace bulkhead::uefi;  // NOLINT: an entry point, not a header
+  Firmware firmware(image, system);
+  firmware.set_serial(FindSerial(firmware));
+  Run(firmware);
 }

@@ -11,6 +11,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "boot/uefi/time.h"
+
 namespace bulkhead::uefi {
 
 // [Appendix D]. The top bit marks an error.
@@ -76,7 +78,8 @@ inline constexpr uint32_t kResetShutdown = 2;  // [8.5.1]
 
 struct RuntimeServices {  // [4.5]
   TableHeader header;
-  void* time[4];
+  EfiStatus (*get_time)(Time* time, void* capabilities);
+  void* time[3];
   void* virtual_memory[2];
   void* variables[3];
   void* monotonic_count;
@@ -91,6 +94,8 @@ struct ConfigurationTable {  // [4.6]
 static_assert(sizeof(ConfigurationTable) == 24);
 inline constexpr Guid kAcpi20Table = {
     0x8868e871, 0xe4f1, 0x11d3, {0xbc, 0x22, 0x00, 0x80, 0xc7, 0x3c, 0x88, 0x81}};
+inline constexpr Guid kDevicetreeTable = {
+    0xb1b621d5, 0xf19c, 0x41a5, {0x83, 0x0b, 0xd9, 0x15, 0x2c, 0x69, 0xaa, 0xe0}};
 
 struct SystemTable {  // [4.3]
   TableHeader header;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Bulkhead Authors
 
-#include "boot/x86_64/early_console.h"
+#include "boot/early_console.h"
 
 namespace bulkhead {
 namespace {
@@ -27,6 +27,8 @@ constexpr uint16_t kResetPort = 0xcf9;
 constexpr uint8_t kHardReset = 0x02;
 constexpr uint8_t kHardResetNow = 0x06;
 
+uint16_t g_uart = 0;  // its first port; 0: none
+
 void Out(uint16_t port, uint8_t value) { asm volatile("outb %0, %1" : : "a"(value), "Nd"(port)); }
 
 uint8_t In(uint16_t port) {
@@ -36,29 +38,33 @@ uint8_t In(uint16_t port) {
 }
 
 void WaitForTransmitter() {
+  if (g_uart == 0) return;
   for (int i = 0; i < kMaxPolls; ++i) {
-    if ((In(kEarlySerialPort + kLineStatus) & kTransmitterEmpty) != 0) return;
+    if ((In(g_uart + kLineStatus) & kTransmitterEmpty) != 0) return;
   }
 }
 
 void WriteByte(char c) {
   WaitForTransmitter();
-  Out(kEarlySerialPort + kTransmit, static_cast<uint8_t>(c));
+  Out(g_uart + kTransmit, static_cast<uint8_t>(c));
 }
 
 }  // namespace
 
-void EarlyConsoleInit() {
-  Out(kEarlySerialPort + kInterruptEnable, 0);
-  Out(kEarlySerialPort + kLineControl, kDivisorLatch | kEightBits);
-  Out(kEarlySerialPort + kTransmit, kDivisor115200);
-  Out(kEarlySerialPort + kInterruptEnable, 0);  // the divisor's high byte now
-  Out(kEarlySerialPort + kLineControl, kEightBits);
-  Out(kEarlySerialPort + kFifoControl, kFifoEnableAndClear);
-  Out(kEarlySerialPort + kModemControl, kTerminalReady);
+void EarlyConsoleInit(uint64_t address) {
+  g_uart = static_cast<uint16_t>(address);
+  if (g_uart == 0) return;
+  Out(g_uart + kInterruptEnable, 0);
+  Out(g_uart + kLineControl, kDivisorLatch | kEightBits);
+  Out(g_uart + kTransmit, kDivisor115200);
+  Out(g_uart + kInterruptEnable, 0);  // the divisor's high byte now
+  Out(g_uart + kLineControl, kEightBits);
+  Out(g_uart + kFifoControl, kFifoEnableAndClear);
+  Out(g_uart + kModemControl, kTerminalReady);
 }
 
 void EarlyConsoleWrite(std::string_view text) {
+  if (g_uart == 0) return;
   for (const char c : text) {
     if (c == '\n') WriteByte('\r');
     WriteByte(c);
@@ -77,13 +83,6 @@ void EarlyReset() {
   } no_table;
   asm volatile("lidt %0; ud2" : : "m"(no_table));
   for (;;) asm volatile("cli; hlt");
-}
-
-void EarlyFatal(std::string_view text) {
-  EarlyConsoleWrite("bulkhead: fatal: ");
-  EarlyConsoleWrite(text);
-  EarlyConsoleWrite("\n");
-  EarlyReset();
 }
 
 }  // namespace bulkhead

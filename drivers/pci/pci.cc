@@ -4,6 +4,7 @@
 #include "drivers/pci/pci.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "base/align.h"
 
@@ -13,6 +14,7 @@ namespace {
 constexpr uint32_t kBarIo = 1;
 constexpr uint32_t kBarTypeMask = 6;
 constexpr uint32_t kBarType64 = 4;
+constexpr uint32_t kBarPrefetchable = 8;
 constexpr uint32_t kBarFlags = 15;
 
 constexpr uint64_t kMsixControl = 2;
@@ -22,17 +24,22 @@ constexpr uint16_t kMsixFunctionMask = 1 << 14;
 constexpr uint32_t kMsixBarMask = 7;
 constexpr uint64_t kMsixEntryBytes = 16;
 
-constexpr uint64_t kBusBytes = kPciFunctionBytes * 8 * 32;
+constexpr uint64_t kBusBytes = kPciFunctionBytes * PciBus::kFunctions;
 
 }  // namespace
 
+bool PciRegisters::Reachable(uint64_t offset, int width) const {
+  const auto bytes = static_cast<uint64_t>(width);
+  return IsAligned(offset, bytes) && RangeWithin(offset, bytes, size_);
+}
+
 uint32_t PciRegisters::Read(uint64_t offset, int width) const {
-  if (!RangeWithin(offset, width, size_)) return ~uint32_t{0};
+  if (!Reachable(offset, width)) return ~uint32_t{0};
   return platform_->ReadDevice(bytes_ + offset, width);
 }
 
 void PciRegisters::Write(uint64_t offset, int width, uint32_t value) const {
-  if (!RangeWithin(offset, width, size_)) return;
+  if (!Reachable(offset, width)) return;
   platform_->WriteDevice(bytes_ + offset, width, value);
 }
 
@@ -46,22 +53,40 @@ Result<PciRegisters> PciRegisters::Part(uint64_t offset, uint64_t length) const 
   return PciRegisters(platform_, bytes_ + offset, length);
 }
 
-Result<PciFunction> PciFunction::Find(DriverPlatform& platform, const PciEcam& ecam,
+Result<PciBus> PciBus::Map(DriverPlatform& platform, const PciHost& host, uint8_t number) {
+  const auto bytes = platform.MapDevice(host.ecam + number * kBusBytes, kBusBytes);
+  if (!bytes.ok()) return bytes.status();
+  return PciBus(&platform, &host, PciRegisters(&platform, *bytes, kBusBytes), number);
+}
+
+PciRegisters PciBus::Config(uint32_t number) const {
+  return *config_.Part(number * kPciFunctionBytes, kPciFunctionBytes);
+}
+
+std::optional<PciFunction> PciBus::NextFunction(uint32_t& number) const {
+  while (number < kFunctions) {
+    // Without function 0 there are no others, nor without bit 7 in its header type.
+    const PciRegisters first = Config(number & ~7U);
+    const bool others =
+        first.Read16(kPciVendorId) != 0xffff && (first.Read8(kPciHeaderType) & 0x80) != 0;
+    const PciRegisters config = Config(number);
+    if ((number % 8 == 0 || others) && config.Read16(kPciVendorId) != 0xffff) {
+      return PciFunction(platform_, host_, config, uint32_t{number_} << 8 | number);
+    }
+    number = others ? number + 1 : (number | 7) + 1;
+  }
+  return std::nullopt;
+}
+
+Result<PciFunction> PciFunction::Find(DriverPlatform& platform, const PciHost& host,
                                       uint16_t vendor, std::span<const uint16_t> devices) {
-  for (uint32_t bus = ecam.first_bus; bus <= ecam.last_bus; ++bus) {
-    const auto bytes = platform.MapDevice(ecam.start + bus * kBusBytes, kBusBytes);
-    if (!bytes.ok()) return bytes.status();
-    const PciRegisters registers(&platform, *bytes, kBusBytes);
-    for (uint32_t number = 0; number < 32 * 8; ++number) {
-      const auto config = registers.Part(number * kPciFunctionBytes, kPciFunctionBytes);
-      if (config->Read16(kPciVendorId) == vendor &&
-          std::ranges::find(devices, config->Read16(kPciDeviceId)) != devices.end()) {
-        return PciFunction(&platform, *config, bus << 8 | number);
-      }
-      // Without bit 7 in function 0's header type there are no others.
-      if (number % 8 == 0 &&
-          (config->Read16(kPciVendorId) == 0xffff || (config->Read8(kPciHeaderType) & 0x80) == 0)) {
-        number += 7;
+  for (uint32_t number = host.first_bus; number <= host.last_bus; ++number) {
+    const auto bus = PciBus::Map(platform, host, static_cast<uint8_t>(number));
+    if (!bus.ok()) return bus.status();
+    for (uint32_t i = 0; const auto function = bus->NextFunction(i); ++i) {
+      if (function->config().Read16(kPciVendorId) == vendor &&
+          std::ranges::find(devices, function->config().Read16(kPciDeviceId)) != devices.end()) {
+        return *function;
       }
     }
   }
@@ -80,44 +105,52 @@ uint8_t PciFunction::FindCapability(uint8_t id, uint8_t previous) const {
   return 0;
 }
 
-// By writing all ones and reading back which stick (PCI Local Bus 3.0, 6.2.5.1).
-uint64_t PciFunction::BarSize(uint32_t index, bool wide) const {
+// The size: by writing all ones and reading back which stick (PCI Local Bus 3.0, 6.2.5.1).
+PciBar PciFunction::ReadBar(uint32_t index) const {
   const uint64_t low = kPciBar0 + 4 * index;
+  if (index >= kPciBars) return {};
+  const uint32_t old_low = config_.Read32(low);
+  PciBar bar = {.address = old_low & ~kBarFlags,
+                .wide = (old_low & kBarTypeMask) == kBarType64,
+                .prefetchable = (old_low & kBarPrefetchable) != 0};
+  if ((old_low & kBarIo) != 0 || (bar.wide && index + 1 >= kPciBars)) return {};
+  const uint32_t old_high = bar.wide ? config_.Read32(low + 4) : 0;
+  bar.address |= uint64_t{old_high} << 32;
+
   const uint16_t command = config_.Read16(kPciCommand);
   config_.Write16(kPciCommand, command & ~kPciCommandMemory);
-  const uint32_t old_low = config_.Read32(low);
-  config_.Write32(low, ~uint32_t{0});
-  uint64_t mask = config_.Read32(low) & ~kBarFlags;
-  config_.Write32(low, old_low);
-  if (wide) {
-    const uint32_t old_high = config_.Read32(low + 4);
-    config_.Write32(low + 4, ~uint32_t{0});
-    mask |= uint64_t{config_.Read32(low + 4)} << 32;
-    config_.Write32(low + 4, old_high);
-  } else {
-    mask |= uint64_t{0xffffffff} << 32;
-  }
+  WriteBar(index, bar.wide, ~uint64_t{0});
+  const uint32_t mask_low = config_.Read32(low) & ~kBarFlags;
+  const uint32_t mask_high = bar.wide ? config_.Read32(low + 4) : mask_low != 0 ? ~uint32_t{0} : 0;
+  WriteBar(index, bar.wide, bar.address | (old_low & kBarFlags));
   config_.Write16(kPciCommand, command);
-  return ~mask + 1;  // 0 if no bit stuck
+  // 0 if no bit stuck. What bits with gaps between them mean, only a broken device could say.
+  const uint64_t size = ~(uint64_t{mask_high} << 32 | mask_low) + 1;
+  if (std::has_single_bit(size)) bar.size = size;
+  return bar;
+}
+
+void PciFunction::WriteBar(uint32_t index, bool wide, uint64_t address) const {
+  const uint64_t low = kPciBar0 + 4 * index;
+  config_.Write32(low, static_cast<uint32_t>(address));
+  if (wide) config_.Write32(low + 4, static_cast<uint32_t>(address >> 32));
 }
 
 Result<PciRegisters> PciFunction::MapBar(uint32_t index) {
   if (index >= kPciBars) return Status::kCorrupt;
   if (bars_[index].size() != 0) return bars_[index];
-  const uint32_t low = config_.Read32(kPciBar0 + 4 * index);
-  const bool wide = (low & kBarTypeMask) == kBarType64;
-  if ((low & kBarIo) != 0 || (wide && index + 1 >= kPciBars)) return Status::kCorrupt;
-  uint64_t start = low & ~kBarFlags;
-  if (wide) start |= uint64_t{config_.Read32(kPciBar0 + 4 * index + 4)} << 32;
-  const uint64_t size = BarSize(index, wide);
-  if (start == 0 || size == 0 || size > kMaxBarBytes) return Status::kNotSupported;
+  if ((config_.Read32(kPciBar0 + 4 * index) & kBarIo) != 0) return Status::kCorrupt;
+  const PciBar bar = ReadBar(index);
+  if (bar.address == 0 || bar.size == 0 || bar.size > kMaxBarBytes) return Status::kNotSupported;
+  const auto start = host_->ToPhysical(bar.address, bar.size);
+  if (!start.ok()) return start.status();
   // BARs can be smaller than a page.
-  const uint64_t first = AlignDown(start, kPageSize);
-  const uint64_t end = AlignUp(start + size, kPageSize);
+  const uint64_t first = AlignDown(Raw(*start), kPageSize);
+  const uint64_t end = AlignUp(Raw(*start) + bar.size, kPageSize);
   if (end <= first) return Status::kCorrupt;
   const auto bytes = platform_->MapDevice(static_cast<HostPhysical>(first), end - first);
   if (!bytes.ok()) return bytes.status();
-  bars_[index] = PciRegisters(platform_, *bytes + (start - first), size);
+  bars_[index] = PciRegisters(platform_, *bytes + (Raw(*start) - first), bar.size);
   return bars_[index];
 }
 

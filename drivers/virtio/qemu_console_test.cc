@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Bulkhead Authors
 
-// The console driver against QEMU's device. The CPU halts at its first instruction: QEMU's qtest
-// protocol does single register accesses for us, and its RAM is shared with this process, so that
-// the driver can do DMA.
+// The console driver against QEMU's device, on each of the machines. The CPU halts at its first
+// instruction: QEMU's qtest protocol does single register accesses for us, and its RAM is shared
+// with this process, so that the driver can do DMA.
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -21,21 +21,48 @@
 #include <cstring>
 #include <initializer_list>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "control/firmware_tree.h"
+#include "drivers/pci/bar_assigner.h"
+#include "drivers/pci/pci_host.h"
 #include "drivers/virtio/virtio_console_driver.h"
 
 namespace bulkhead {
 namespace {
 
 constexpr size_t kRamBytes = size_t{16} << 20;
-constexpr PciEcam kEcam = {.start = HostPhysical{0xb0000000}};
-constexpr uint64_t kMsiAddress = 0x8000;  // in RAM, where the test can see the message arrive
+constexpr uint64_t kMsiOffset = 0x208000;  // in RAM, where the test can see the message arrive
+constexpr uint64_t kDmaOffset = 0x300000;
 constexpr uint32_t kMsiData = 0x1234;
 constexpr uint32_t kDevice = 3;  // 00:03.0
+constexpr uint64_t kPcEcam = 0xb0000000;
+
+struct MachineKind {
+  const char* name;
+  const char* program;
+  const char* machine;
+  const char* cpu;
+  uint64_t ram;  // physical address
+  size_t rom_bytes;
+  size_t halt_offset;  // in the ROM: where the processor begins
+  std::string_view halt;
+};
+
+// Devices of a machine that was not started at all, -S, take no input; so it starts and halts.
+constexpr MachineKind kMachines[] = {
+    // cli, hlt, jump back; the reset vector is at the end of the ROM.
+    {"x86_64", "qemu-system-x86_64", "q35", "max", 0, 64 << 10, (64 << 10) - 16,
+     std::string_view("\xfa\xf4\xeb\xfd", 4)},
+    // wfi, branch back.
+    {"aarch64", "qemu-system-aarch64", "virt,gic-version=3,virtualization=on", "neoverse-n1",
+     0x40000000, 4096, 0, std::string_view("\x7f\x20\x03\xd5\xff\xff\xff\x17", 8)},
+};
 
 class Qemu final : public DriverPlatform {
  public:
+  explicit Qemu(const MachineKind& kind) : kind_(kind) {}
   bool Start() {
     ram_file_ = memfd_create("ram", 0);
     if (ram_file_ < 0 || ftruncate(ram_file_, kRamBytes) != 0) return false;
@@ -54,7 +81,7 @@ class Qemu final : public DriverPlatform {
     close(console[1]);
     control_ = fdopen(control[0], "r+");
     console_ = console[0];
-    return pid_ > 0 && control_ != nullptr && SetUpPci();
+    return pid_ > 0 && control_ != nullptr && FindPci();
   }
   ~Qemu() {
     if (pid_ > 0) {
@@ -75,10 +102,10 @@ class Qemu final : public DriverPlatform {
   Result<DmaPage> AllocateDma() override {
     const uint64_t address = next_dma_;
     next_dma_ += 4096;
-    return DmaPage{.bytes = ram_ + address, .bus_address = address};
+    return DmaPage{.bytes = ram_ + address, .bus_address = kind_.ram + address};
   }
   Result<Msi> AllocateMsi(uint32_t) override {
-    return Msi{.address = kMsiAddress, .data = kMsiData};
+    return Msi{.address = kind_.ram + kMsiOffset, .data = kMsiData};
   }
   uint32_t ReadDevice(const volatile std::byte* address, int width) override {
     return Command("read", Suffix(width), {reinterpret_cast<uintptr_t>(address)});
@@ -88,19 +115,18 @@ class Qemu final : public DriverPlatform {
   }
 
   uint32_t message() const {
-    return __atomic_load_n(reinterpret_cast<uint32_t*>(ram_ + kMsiAddress), __ATOMIC_ACQUIRE);
+    return __atomic_load_n(reinterpret_cast<uint32_t*>(ram_ + kMsiOffset), __ATOMIC_ACQUIRE);
   }
-  void ClearMessage() { std::memset(ram_ + kMsiAddress, 0, 4); }
+  void ClearMessage() { std::memset(ram_ + kMsiOffset, 0, 4); }
   int console() const { return console_; }
+  const PciHost& pci() const { return pci_; }
   // One exchange, so that QEMU's main loop has run.
-  void Turn() { Command("in", 'l', {0xcf8}); }
+  void Turn() { Command("read", 'l', {kind_.ram}); }
 
  private:
-  // 64 KiB that end with the reset vector: cli, hlt, jump back. (Devices of a machine that was not
-  // started at all, -S, take no input.)
   bool MakeFirmware() {
-    std::string rom(64 << 10, '\xf4');
-    rom.replace(rom.size() - 16, 4, "\xfa\xf4\xeb\xfd");
+    std::string rom(kind_.rom_bytes, '\0');
+    rom.replace(kind_.halt_offset, kind_.halt.size(), kind_.halt);
     firmware_file_ = memfd_create("firmware", 0);
     return firmware_file_ >= 0 &&
            write(firmware_file_, rom.data(), rom.size()) == static_cast<ssize_t>(rom.size());
@@ -117,30 +143,20 @@ class Qemu final : public DriverPlatform {
         ",mem-path=/proc/self/fd/" + std::to_string(ram_file_);
     const std::string firmware = "/proc/self/fd/" + std::to_string(firmware_file_);
     const std::string socket = "socket,id=console,fd=" + std::to_string(console);
-    std::vector<const char*> arguments = {"qemu-system-x86_64",
-                                          "-nodefaults",
-                                          "-display",
-                                          "none",
-                                          "-accel",
-                                          "tcg",
-                                          "-bios",
-                                          firmware.c_str(),
-                                          "-machine",
-                                          "q35,memory-backend=ram",
-                                          "-m",
-                                          "16M",
-                                          "-object",
-                                          memory.c_str(),
-                                          "-chardev",
-                                          socket.c_str(),
-                                          "-device",
-                                          "virtio-serial-pci,max_ports=1,addr=3",
-                                          "-device",
-                                          "virtconsole,chardev=console",
-                                          "-qtest",
-                                          "stdio",
-                                          "-qtest-log",
-                                          "/dev/null",
+    const std::string machine = std::string(kind_.machine) + ",memory-backend=ram";
+    std::vector<const char*> arguments = {kind_.program, "-nodefaults",
+                                          "-display",    "none",
+                                          "-accel",      "tcg",
+                                          "-bios",       firmware.c_str(),
+                                          "-machine",    machine.c_str(),
+                                          "-cpu",        kind_.cpu,
+                                          "-m",          "16M",
+                                          "-object",     memory.c_str(),
+                                          "-chardev",    socket.c_str(),
+                                          "-device",     "virtio-serial-pci,max_ports=1,addr=3",
+                                          "-device",     "virtconsole,chardev=console",
+                                          "-qtest",      "stdio",
+                                          "-qtest-log",  "/dev/null",
                                           nullptr};
     execvp(arguments[0], const_cast<char* const*>(arguments.data()));
     _exit(127);
@@ -164,23 +180,34 @@ class Qemu final : public DriverPlatform {
     Command("out", 'l', {0xcf8, 0x80000000 | device << 11 | offset});
     Command("out", 'l', {0xcfc, value});
   }
-  // What firmware would have done.
-  bool SetUpPci() {
-    WritePci(0, 0x64, 0);  // PCIEXBAR of the Q35 host bridge: 256 buses at kEcam
-    WritePci(0, 0x60, static_cast<uint32_t>(Raw(kEcam.start)) | 1);
+  bool FindPci() { return kind_.ram == 0 ? SetUpPcPci() : ReadTree(); }
+  // On a PC: what firmware would have done.
+  bool SetUpPcPci() {
+    WritePci(0, 0x64, 0);  // PCIEXBAR of the Q35 host bridge: 256 buses at kPcEcam
+    WritePci(0, 0x60, static_cast<uint32_t>(kPcEcam) | 1);
     WritePci(kDevice, 0x14, 0xfe000000);  // BAR 1: MSI-X
     WritePci(kDevice, 0x20, 0x00010000);  // BAR 4, above 4 GiB
     WritePci(kDevice, 0x24, 0x00000038);
+    pci_.ecam = HostPhysical{kPcEcam};
     return true;
   }
+  // Elsewhere nobody has given any addresses; there is a devicetree, where RAM begins.
+  bool ReadTree() {
+    Turn();
+    FirmwareTree tree;
+    return FirmwareTree::Open({ram_, kMaxDevicetreeLength}, tree).ok() &&
+           tree.ReadPciHost(pci_).ok();
+  }
 
+  const MachineKind& kind_;
+  PciHost pci_;
   pid_t pid_ = -1;
   FILE* control_ = nullptr;
   int console_ = -1;
   int ram_file_ = -1;
   int firmware_file_ = -1;
   std::byte* ram_ = nullptr;
-  uint64_t next_dma_ = 0x100000;
+  uint64_t next_dma_ = kDmaOffset;
 };
 
 // Calls `step` until it is true; false if it does not come true within a generous time.
@@ -194,11 +221,19 @@ bool Eventually(Qemu& qemu, Step step) {
   return true;
 }
 
-TEST(QemuConsole, BytesBothWaysAndInterrupts) {
-  Qemu qemu;
+class QemuConsole : public ::testing::TestWithParam<MachineKind> {};
+INSTANTIATE_TEST_SUITE_P(Machines, QemuConsole, ::testing::ValuesIn(kMachines),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+TEST_P(QemuConsole, BytesBothWaysAndInterrupts) {
+  Qemu qemu(GetParam());
   ASSERT_TRUE(qemu.Start());
+  const auto function = VirtioConsoleDriver::Find(qemu, qemu.pci());
+  ASSERT_STREQ(StatusName(function.status()), "ok");
+  PciBarAssigner bars(qemu.pci());
+  ASSERT_STREQ(StatusName(bars.Assign(qemu, *function)), "ok");
   VirtioConsoleDriver driver;
-  ASSERT_STREQ(StatusName(driver.Start(qemu, kEcam)), "ok");
+  ASSERT_STREQ(StatusName(driver.Start(qemu, *function)), "ok");
 
   std::string text;
   for (int i = 0; text.size() < 200000; ++i) text += std::to_string(i) + ',';

@@ -17,11 +17,14 @@ constexpr uint16_t kDeviceIds[] = {kVirtioPciModernBase + 3, 0x1003};
 
 }  // namespace
 
-Status VirtioConsoleDriver::Start(DriverPlatform& platform, const PciEcam& ecam) {
-  const auto function = PciFunction::Find(platform, ecam, kVirtioPciVendor, kDeviceIds);
-  if (!function.ok()) return function.status();
-  BULKHEAD_RETURN_IF_ERROR(device_.Open(platform, *function));
-  BULKHEAD_RETURN_IF_ERROR(device_.Negotiate(kVirtioFeatureVersion1));
+Result<PciFunction> VirtioConsoleDriver::Find(DriverPlatform& platform, const PciHost& host) {
+  return PciFunction::Find(platform, host, kVirtioPciVendor, kDeviceIds);
+}
+
+Status VirtioConsoleDriver::Start(DriverPlatform& platform, const PciFunction& function) {
+  BULKHEAD_RETURN_IF_ERROR(device_.Open(platform, function));
+  BULKHEAD_RETURN_IF_ERROR(device_.Negotiate(
+      kVirtioFeatureVersion1, kVirtioFeatureAccessPlatform | kVirtioFeatureOrderPlatform));
   BULKHEAD_RETURN_IF_ERROR(device_.SetUpQueue(kReceiveQueue, kBuffers, &receive_.queue));
   BULKHEAD_RETURN_IF_ERROR(device_.SetUpQueue(kTransmitQueue, kBuffers, &transmit_.queue));
   for (Direction* direction : {&receive_, &transmit_}) {

@@ -29,9 +29,11 @@ class VirtioConsoleDriver {
   static constexpr uint16_t kBuffers = 16;
   static constexpr size_t kBufferBytes = 4096;
 
-  // Finds the device and starts it; kNotFound if there is none. The object is of no use unless
-  // this succeeds. Allocates 2 + 2 * kBuffers DMA pages and one MSI.
-  Status Start(DriverPlatform& platform, const PciEcam& ecam);
+  // The first such device; kNotFound if there is none.
+  static Result<PciFunction> Find(DriverPlatform& platform, const PciHost& host);
+  // Starts the device; its BARs have addresses. The object is of no use unless this succeeds.
+  // Allocates 2 + 2 * kBuffers DMA pages and one MSI.
+  Status Start(DriverPlatform& platform, const PciFunction& function);
 
   // Queues bytes for the device; returns how many fitted. An interrupt follows when there is room
   // again.

@@ -35,7 +35,8 @@ void Run(testing::FuzzInput input) {
     machine.PutConfig(offset, input.Take<uint32_t>());
   }
   VirtioConsoleDriver driver;
-  const Status started = driver.Start(machine, testing::FakeVirtioPci::kEcam);
+  const auto function = VirtioConsoleDriver::Find(machine, machine.host);
+  const Status started = function.ok() ? driver.Start(machine, *function) : function.status();
   if ((started == Status::kOk) != (driver.status() == Status::kOk)) __builtin_trap();
   std::array<std::byte, 5000> bytes = {};
   while (started == Status::kOk && !input.empty()) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "drivers/pci/bar_assigner.h"
 #include "drivers/virtio/testing/fake_virtio_pci.h"
 #include "virtio/console.h"
 
@@ -35,8 +36,18 @@ class Backend final : public ConsoleBackend {
 
 class VirtioConsoleDriverTest : public ::testing::Test {
  protected:
-  void Start() { ASSERT_EQ(driver_.Start(machine_, FakeVirtioPci::kEcam), Status::kOk); }
-  Status StartStatus() { return driver_.Start(machine_, FakeVirtioPci::kEcam); }
+  void Start() { ASSERT_EQ(StartStatus(), Status::kOk); }
+  Status StartStatus() { return StartOn(machine_, driver_); }
+  // As the supervisor does it.
+  static Status StartOn(FakeVirtioPci& machine, VirtioConsoleDriver& driver) {
+    const auto function = VirtioConsoleDriver::Find(machine, machine.host);
+    if (!function.ok()) return function.status();
+    if (!machine.host.windows().empty()) {
+      PciBarAssigner bars(machine.host);
+      BULKHEAD_RETURN_IF_ERROR(bars.Assign(machine, *function));
+    }
+    return driver.Start(machine, *function);
+  }
   std::string Receive(size_t count) {
     std::string text(count, '\0');
     text.resize(driver_.Receive(std::as_writable_bytes(std::span(text))));
@@ -144,6 +155,50 @@ TEST_F(VirtioConsoleDriverTest, CapabilityListLoops) {
   EXPECT_EQ(StartStatus(), Status::kNotSupported) << "the common capability is cut off";
 }
 
+// A machine without firmware: no addresses, and a bridge that shifts them.
+TEST_F(VirtioConsoleDriverTest, AddressesFromWindow) {
+  for (const uint32_t bar : {1, 4, 5}) machine_.PutConfig<uint32_t>(kPciBar0 + 4 * bar, 0);
+  machine_.PutConfig<uint32_t>(kPciBar0 + 16, 0xc);
+  ASSERT_TRUE(machine_.host.AddWindow(
+      {.bus_address = 0x10000000, .start = HostPhysical{0x90000000}, .length = 0x100000}));
+  machine_.window_offset = 0x80000000;
+  Start();
+  EXPECT_EQ(Send("x"), 1U);
+  EXPECT_EQ(backend_.output, "x");
+  EXPECT_EQ(machine_.interrupts, 1);
+}
+
+TEST_F(VirtioConsoleDriverTest, NoAddressesNoWindow) {
+  machine_.PutConfig<uint32_t>(kPciBar0 + 16, 0xc);
+  machine_.PutConfig<uint32_t>(kPciBar0 + 20, 0);
+  EXPECT_EQ(StartStatus(), Status::kNotSupported);
+}
+
+TEST_F(VirtioConsoleDriverTest, AddressOutsideWindows) {
+  ASSERT_TRUE(machine_.host.AddWindow(
+      {.bus_address = 0x10000000, .start = HostPhysical{0x10000000}, .length = 0x100000}));
+  EXPECT_EQ(StartStatus(), Status::kNotFound);
+}
+
+TEST_F(VirtioConsoleDriverTest, MessagesByTheMap) {
+  ASSERT_TRUE(machine_.host.AddMsiRange({.requester = 0, .device = 0x1000, .count = 0x100}));
+  Start();
+  EXPECT_EQ(machine_.msi_device, 0x1000 + FakeVirtioPci::kRequester);
+}
+
+TEST_F(VirtioConsoleDriverTest, MessagesThatGoNowhere) {
+  ASSERT_TRUE(machine_.host.AddMsiRange(
+      {.requester = FakeVirtioPci::kRequester + 1, .device = 0, .count = 0x100}));
+  EXPECT_EQ(StartStatus(), Status::kNotSupported);
+}
+
+TEST_F(VirtioConsoleDriverTest, AcceptsHowMemoryIsReached) {
+  machine_.offered |= kVirtioFeatureAccessPlatform | kVirtioFeatureOrderPlatform | 1ULL << 40;
+  Start();
+  EXPECT_EQ(machine_.driver_features(),
+            kVirtioFeatureVersion1 | kVirtioFeatureAccessPlatform | kVirtioFeatureOrderPlatform);
+}
+
 TEST_F(VirtioConsoleDriverTest, BadCapabilities) {
   struct Case {
     uint32_t offset;
@@ -168,8 +223,7 @@ TEST_F(VirtioConsoleDriverTest, BadCapabilities) {
     FakeVirtioPci machine(device_);
     machine.PutConfig<uint32_t>(bad.offset, bad.value);
     VirtioConsoleDriver driver;
-    EXPECT_EQ(driver.Start(machine, FakeVirtioPci::kEcam), bad.status)
-        << bad.offset << ' ' << bad.value;
+    EXPECT_EQ(StartOn(machine, driver), bad.status) << bad.offset << ' ' << bad.value;
   }
 }
 

@@ -33,7 +33,9 @@ Status VirtioPci::Open(DriverPlatform& platform, PciFunction function) {
   function_.EnableMemory();
   BULKHEAD_RETURN_IF_ERROR(Reset());
   function_.EnableBusMaster();
-  const auto message = platform.AllocateMsi(function_.requester());
+  const auto device = function_.MsiDevice();
+  if (!device.ok()) return Status::kNotSupported;
+  const auto message = platform.AllocateMsi(*device);
   if (!message.ok()) return message.status();
   return function_.EnableMsix(*message);
 }
@@ -84,15 +86,19 @@ Status VirtioPci::Reset() {
   return Status::kTimedOut;
 }
 
-Status VirtioPci::Negotiate(uint64_t features) {
+Status VirtioPci::Negotiate(uint64_t required, uint64_t optional) {
   AddStatus(kVirtioStatusAcknowledge);
   AddStatus(kVirtioStatusDriver);
+  uint64_t offered = 0;
   for (uint32_t word = 0; word < 2; ++word) {
-    const auto wanted = static_cast<uint32_t>(features >> (32 * word));
     common_.Write32(kVirtioPciDeviceFeatureSelect, word);
-    if ((wanted & ~common_.Read32(kVirtioPciDeviceFeature)) != 0) return Status::kNotSupported;
+    offered |= uint64_t{common_.Read32(kVirtioPciDeviceFeature)} << (32 * word);
+  }
+  if ((required & ~offered) != 0) return Status::kNotSupported;
+  const uint64_t accepted = required | (optional & offered);
+  for (uint32_t word = 0; word < 2; ++word) {
     common_.Write32(kVirtioPciDriverFeatureSelect, word);
-    common_.Write32(kVirtioPciDriverFeature, wanted);
+    common_.Write32(kVirtioPciDriverFeature, static_cast<uint32_t>(accepted >> (32 * word)));
   }
   AddStatus(kVirtioStatusFeaturesOk);
   if ((common_.Read8(kVirtioPciStatus) & kVirtioStatusFeaturesOk) == 0) {

@@ -41,15 +41,22 @@ inline constexpr uint16_t kVirtioPciVendor = 0x1af4;
 // Device ids are 0x1040 plus the virtio device id; transitional devices have ids below 0x1040.
 inline constexpr uint16_t kVirtioPciModernBase = 0x1040;
 
+// Features about how a device reaches memory, which our drivers always do right: by the addresses
+// that DriverPlatform gives, with barriers that hold for hardware too (virtio 1.2, 6).
+inline constexpr uint64_t kVirtioFeatureAccessPlatform = uint64_t{1} << 33;
+inline constexpr uint64_t kVirtioFeatureOrderPlatform = uint64_t{1} << 36;
+
 // The modern (non-legacy) interface of a virtio device on PCI, driver side (virtio 1.2, 4.1). All
 // interrupts come by MSI-X vector 0.
 class VirtioPci {
  public:
   // Finds the registers, maps them, lets the device work and resets it. kNotSupported if the
-  // device has no modern interface or no MSI-X, kCorrupt if its capabilities contradict themselves.
+  // device has no modern interface or no MSI-X, or if its messages would not reach the interrupt
+  // controller; kCorrupt if its capabilities contradict themselves.
   Status Open(DriverPlatform& platform, PciFunction function);
-  // From reset to FEATURES_OK, with exactly these features; kNotSupported if one is not offered.
-  Status Negotiate(uint64_t features);
+  // From reset to FEATURES_OK, with the required features and those optional ones that are offered;
+  // kNotSupported if a required one is not.
+  Status Negotiate(uint64_t required, uint64_t optional);
   // Makes a queue of at most `limit` descriptors.
   Status SetUpQueue(uint16_t index, uint16_t limit, VirtqueueDriver* queue);
   void DriverOk();

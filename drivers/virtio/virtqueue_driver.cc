@@ -65,17 +65,21 @@ Result<uint16_t> VirtqueueDriver::Add(std::span<const Buffer> buffers) {
 
 bool VirtqueueDriver::Publish() {
   if (size_ == 0) return false;
-  StoreShared(available_ + kVirtqIndexWord, next_available_, __ATOMIC_RELEASE);
-  // The device must see the index before we look at whether it sleeps (virtio 1.2, 2.7.13.4).
-  SharedFence();
+  // The device must find descriptors and ring behind the index (virtio 1.2, 2.7.13.2).
+  DmaRelease();
+  StoreShared(available_ + kVirtqIndexWord, next_available_);
+  // It must see the index before we look at whether it sleeps (2.7.13.4).
+  DmaFence();
   return (LoadShared(used_ + kVirtqFlagsWord) & kVirtqNoNotify) == 0;
 }
 
 Result<VirtqueueDriver::Completion> VirtqueueDriver::Take() {
   if (corrupt_) return Status::kCorrupt;
   if (size_ == 0) return Status::kNotFound;
-  const uint16_t index = LoadShared(used_ + kVirtqIndexWord, __ATOMIC_ACQUIRE);
+  const uint16_t index = LoadShared(used_ + kVirtqIndexWord);
   if (index == next_used_) return Status::kNotFound;
+  // The element, and what the device wrote to the buffers, not before the index (2.7.14).
+  DmaAcquire();
   const uint16_t slot = next_used_ & (size_ - 1);
   const auto* element =
       reinterpret_cast<const uint32_t*>(used_ + kVirtqRingWord) + size_t{2} * slot;

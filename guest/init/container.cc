@@ -63,7 +63,21 @@ std::string LastMessage(std::string_view log) {
   return text;
 }
 
+// A set of signals in /proc/PID/status (proc(5)): signal N is bit N - 1. Empty if it is not there.
+uint64_t SignalSet(std::string_view status, std::string_view name) {
+  const std::string key = "\n" + std::string(name) + ":\t";
+  const size_t at = status.find(key);
+  if (at == std::string_view::npos) return 0;
+  return std::strtoull(std::string(status.substr(at + key.size(), 16)).c_str(), nullptr, 16);
+}
+
 }  // namespace
+
+bool SignalLeftAtDefault(std::string_view status, int signal) {
+  const uint64_t handled =
+      SignalSet(status, "SigBlk") | SignalSet(status, "SigIgn") | SignalSet(status, "SigCgt");
+  return (handled >> (signal - 1) & 1) == 0;
+}
 
 Failure FailureFromCrunLog(std::string_view log, int status) {
   std::string text = LastMessage(log);

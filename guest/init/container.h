@@ -25,6 +25,11 @@ struct Container {
 // is PID 1, or else must be a child subreaper, for the process to become its child.
 MaybeFailure StartContainer(const char* bundle, Container* out);
 
+// Whether a signal to the container's process would be lost. `status` is the text of
+// /proc/PID/status. The first process of a PID namespace gets none that it has left at its default
+// action, has not blocked and does not ignore on purpose (pid_namespaces(7)).
+bool SignalLeftAtDefault(std::string_view status, int signal);
+
 // What a log that crun wrote with --log-format=json says about why it could not start a container,
 // with the status podman gives it: 127 if the command does not exist, 126 if it cannot be
 // executed, 125 otherwise. `status` is crun's exit status as waitpid(2) gave it.

@@ -129,6 +129,22 @@ TEST(FailureFromCrunLogTest, GivesPodmansStatus) {
   EXPECT_EQ(FailureFromCrunLog("{\"msg\":\"cut \\", failed).status, 125u);
 }
 
+TEST(SignalLeftAtDefaultTest, LooksAtAllThreeSets) {
+  const auto status = [](const char* blocked, const char* ignored, const char* caught) {
+    return std::string("Name:\tSigCgt:\nSigQ:\t0/1\nSigPnd:\tffffffffffffffff\nSigBlk:\t") +
+           blocked + "\nSigIgn:\t" + ignored + "\nSigCgt:\t" + caught +
+           "\nCapInh:\t0000000000000000\n";
+  };
+  constexpr char kNone[] = "0000000000000000";
+  constexpr char kInterrupt[] = "0000000000000002";
+  EXPECT_TRUE(SignalLeftAtDefault(status(kNone, kNone, kNone), SIGINT));
+  EXPECT_FALSE(SignalLeftAtDefault(status(kInterrupt, kNone, kNone), SIGINT));
+  EXPECT_FALSE(SignalLeftAtDefault(status(kNone, kInterrupt, kNone), SIGINT));
+  EXPECT_FALSE(SignalLeftAtDefault(status(kNone, kNone, kInterrupt), SIGINT));
+  EXPECT_TRUE(SignalLeftAtDefault(status(kInterrupt, kInterrupt, kInterrupt), SIGTERM));
+  EXPECT_FALSE(SignalLeftAtDefault(status(kNone, kNone, "8000000000000000"), 64));
+}
+
 TEST(AgentChannelTest, MakesTextOneLineOfBoundedLength) {
   int ends[2];
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);

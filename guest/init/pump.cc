@@ -12,6 +12,8 @@
 #include <cerrno>
 #include <string>
 
+#include "guest/init/files.h"
+
 namespace bulkhead {
 namespace {
 
@@ -20,6 +22,20 @@ namespace {
 constexpr size_t kOutputChunk = 32 * 1024 - sizeof(AgentHeader);
 constexpr size_t kInputChunk = 32 * 1024;
 constexpr size_t kInputLimit = kAgentInitialStdinCredit;
+
+// What asks a process to end, and does so by default.
+bool Ends(int signal) { return signal == SIGHUP || signal == SIGINT || signal == SIGTERM; }
+
+std::string StatusOf(pid_t pid) {
+  std::string text;
+  (void)ReadFile("/proc/" + std::to_string(pid) + "/status", 16 * 1024, &text);
+  return text;
+}
+
+int EndingSignal(int status, int fatal_signal) {
+  const int signal = WTERMSIG(status);
+  return signal == SIGKILL && fatal_signal != 0 ? fatal_signal : signal;
+}
 
 void CloseFd(int* fd) {
   if (*fd >= 0) close(*fd);
@@ -65,7 +81,13 @@ void Pump::OnStdinEnd() {
 
 void Pump::OnSignal(int signal) {
   // The process is init's child and not reaped yet: its number cannot be somebody else's.
-  if (!ended_) kill(container_.pid, signal);
+  if (ended_) return;
+  if (Ends(signal) && SignalLeftAtDefault(StatusOf(container_.pid), signal)) {
+    // Anywhere else this would have ended it.
+    fatal_signal_ = signal;
+    signal = SIGKILL;
+  }
+  kill(container_.pid, signal);
 }
 
 void Pump::WriteStdin() {
@@ -111,8 +133,8 @@ void Pump::Reap() {
   while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
     if (pid != container_.pid || ended_) continue;
     ended_ = true;
-    exit_status_ =
-        static_cast<uint32_t>(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+    exit_status_ = static_cast<uint32_t>(
+        WIFSIGNALED(status) ? 128 + EndingSignal(status, fatal_signal_) : WEXITSTATUS(status));
   }
 }
 

@@ -65,6 +65,7 @@ class Pump final : public MessageHandler {
   bool ended_ = false;
   bool end_seen_ = false;
   bool timed_out_ = false;
+  int fatal_signal_ = 0;  // what the container was killed for; 0: nothing
   uint32_t exit_status_ = 0;
 };
 

@@ -58,6 +58,7 @@ absl::StatusOr<ElfDependencies> ReadElfDependencies(std::string_view file) {
 
   std::vector<Elf64_Phdr> segments(header->e_phnum);
   ElfDependencies result;
+  result.machine = header->e_machine;
   std::string_view dynamic;
   for (size_t i = 0; i < segments.size(); ++i) {
     if (header->e_phoff > file.size() ||

@@ -7,6 +7,7 @@
 // The little of ELF (64-bit, little-endian) that is needed to find what a program or a kernel
 // module cannot do without. Every offset is checked against the file.
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,7 @@
 namespace bulkhead {
 
 struct ElfDependencies {
+  uint16_t machine = 0;                // EM_...
   std::string interpreter;             // PT_INTERP; empty in libraries and static programs
   std::vector<std::string> libraries;  // DT_NEEDED, in order
 };

@@ -19,7 +19,8 @@ namespace bulkhead {
 struct InitramfsOptions {
   std::string init;         // path of //guest/init, a static program
   std::string modules_dir;  // what /lib/modules/VERSION of the guest kernel's package holds
-  std::string crun = "/usr/bin/crun";
+  // Root of the file tree that crun and its libraries are taken from; empty: this machine's own.
+  std::string programs;
   // By name, in the order to load them; each is preceded by what it depends on. The console comes
   // first, so that a failure after it can be reported.
   std::vector<std::string> modules = {"virtio_mmio", "virtio_console", "virtio_blk",
@@ -28,7 +29,8 @@ struct InitramfsOptions {
 
 // A cpio newc archive, uncompressed, about 8 MB. It is put together from files in a few
 // milliseconds, less than it takes to find out whether a copy of it is up to date: so it is not
-// cached. NotFound names the file or module that is missing.
+// cached. It is for the architecture of `programs`. NotFound names the file or module that is
+// missing.
 absl::StatusOr<std::string> BuildBaseInitramfs(const InitramfsOptions& options);
 
 // What the container configuration adds; append it to the base.

@@ -174,6 +174,41 @@ TEST(ElfFileTest, ReadsThisProgram) {
   }
 }
 
+// The least of a dynamic ELF file of `machine` (EM_...): an interpreter and a library it needs, or
+// without them when they are empty.
+std::string DynamicProgram(uint16_t machine, const std::string& interpreter,
+                           const std::string& library) {
+  const std::string strings = "\0"s + library + "\0"s;
+  Elf64_Ehdr header = {};
+  std::memcpy(header.e_ident, ELFMAG, SELFMAG);
+  header.e_ident[EI_CLASS] = ELFCLASS64;
+  header.e_ident[EI_DATA] = ELFDATA2LSB;
+  header.e_machine = machine;
+  header.e_phoff = sizeof(header);
+  header.e_phentsize = sizeof(Elf64_Phdr);
+  header.e_phnum = 3;
+  const Elf64_Dyn dynamic[] = {{DT_STRTAB, {0}},
+                               {DT_STRSZ, {strings.size()}},
+                               {library.empty() ? DT_DEBUG : DT_NEEDED, {1}},
+                               {DT_NULL, {0}}};
+  const size_t data = sizeof(header) + 3 * sizeof(Elf64_Phdr);
+  Elf64_Phdr segments[3] = {};
+  segments[0].p_type = PT_LOAD;
+  segments[0].p_offset = data;
+  segments[0].p_filesz = strings.size();
+  segments[1].p_type = PT_DYNAMIC;
+  segments[1].p_offset = data + strings.size();
+  segments[1].p_filesz = sizeof(dynamic);
+  segments[2].p_type = interpreter.empty() ? PT_NULL : PT_INTERP;
+  segments[2].p_offset = data + strings.size() + sizeof(dynamic);
+  segments[2].p_filesz = interpreter.size() + 1;
+  std::string out(reinterpret_cast<const char*>(&header), sizeof(header));
+  out.append(reinterpret_cast<const char*>(segments), sizeof(segments));
+  out += strings;
+  out.append(reinterpret_cast<const char*>(dynamic), sizeof(dynamic));
+  return out + interpreter + "\0"s;
+}
+
 TEST(BaseInitramfsTest, NamesTheFileThatIsMissing) {
   InitramfsOptions options;
   options.init = "/no/such/init";
@@ -201,6 +236,39 @@ TEST(BaseInitramfsTest, HoldsTheRuntimeOnceAndItsLibraries) {
     EXPECT_NE(first, std::string::npos) << name << "\n" << list;
     EXPECT_EQ(list.find(name, first + 1), std::string::npos) << name << "\n" << list;
   }
+}
+
+// Another machine's programs: a file tree in which the directories of libraries are links.
+TEST(BaseInitramfsTest, TakesProgramsFromTheirTreeAlone) {
+  const fs::path dir = TempDir("foreign");
+  const fs::path root = dir / "programs";
+  fs::create_directories(root / "usr/bin");
+  fs::create_directories(root / "usr/lib/aarch64-linux-gnu");
+  fs::create_directory_symlink("usr/lib", root / "lib");
+  std::ofstream(dir / "init") << "program";
+  InitramfsOptions options;
+  options.init = dir / "init";
+  options.modules = {};
+  options.programs = root;
+  const auto error = [&] { return std::string(BuildBaseInitramfs(options).status().message()); };
+  EXPECT_THAT(error(), HasSubstr((root / "usr/bin/crun").string()));
+
+  std::ofstream(root / "usr/bin/crun") << DynamicProgram(EM_AARCH64, "/lib/ld.so", "libx.so");
+  std::ofstream(root / "usr/lib/ld.so") << DynamicProgram(EM_AARCH64, "", "");
+  EXPECT_THAT(error(), HasSubstr("needs the library libx.so"));
+  const fs::path library = root / "usr/lib/aarch64-linux-gnu/libx.so";
+  std::ofstream(library) << DynamicProgram(EM_X86_64, "", "ld.so");
+  EXPECT_THAT(error(), HasSubstr("another machine"));
+  std::ofstream(library, std::ios::trunc) << DynamicProgram(EM_AARCH64, "", "ld.so");
+  const absl::StatusOr<std::string> archive = BuildBaseInitramfs(options);
+  ASSERT_TRUE(archive.ok()) << archive.status();
+  const std::string list = List(*archive);
+  for (const char* const name :
+       {" usr/bin/crun\n", " lib/ld.so\n", " lib/aarch64-linux-gnu/libx.so\n"}) {
+    EXPECT_THAT(list, HasSubstr(name));
+  }
+  std::ofstream(root / "usr/bin/crun", std::ios::trunc) << DynamicProgram(EM_RISCV, "", "");
+  EXPECT_THAT(error(), HasSubstr("no guests of ELF machine 243"));
 }
 
 }  // namespace

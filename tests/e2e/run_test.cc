@@ -174,7 +174,8 @@ TEST(Run, CommandNotFound) {
 
 TEST(Run, CommandNotExecutable) {
   const auto run = Bulkhead({"run", "example:hello", "/etc/passwd"});
-  EXPECT_TRUE(IsOneLine(*run, 126, {"Permission denied", "name a command that may be executed"}));
+  EXPECT_TRUE(IsOneLine(
+      *run, 126, {"'/etc/passwd': ", "Permission denied", "name a command that may be executed"}));
 }
 
 TEST(Run, KilledBySignal) {
@@ -184,8 +185,18 @@ TEST(Run, KilledBySignal) {
 }
 
 TEST(Run, InterruptStopsThePod) {
-  // The first process of a PID namespace ignores SIGINT unless it asks for it.
   CliProcess run({.arguments = {"run", "example:hello", "sh", "-c", "echo ready; exec sleep 1000"},
+                  .keep_stdin_open = true});
+  ASSERT_TRUE(run.RunUntil([&] { return run.out() == "ready\n"; }));
+  run.Signal(SIGINT);
+  ASSERT_TRUE(run.RunToEnd());
+  EXPECT_EQ(run.status(), 128 + SIGINT);
+  EXPECT_EQ(run.err(), "");
+}
+
+TEST(Run, InterruptIsNotIgnoredForEver) {
+  CliProcess run({.arguments = {"run", "example:hello", "sh", "-c",
+                                "trap '' INT; echo ready; while true; do sleep 1000; done"},
                   .keep_stdin_open = true});
   ASSERT_TRUE(run.RunUntil([&] { return run.out() == "ready\n"; }));
   run.Signal(SIGINT);

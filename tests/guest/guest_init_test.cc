@@ -23,7 +23,9 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Inputs {
+  GuestMachine machine;
   std::string init, kernel, modules;
+  std::string programs;  // the root of the file tree with crun and busybox; empty: ours
 };
 Inputs g_inputs;
 
@@ -90,7 +92,7 @@ class GuestInitTest : public ::testing::Test {
     for (const char* const dir : {"bin", "etc", "proc", "sys", "dev", "tmp", "data", "home/user"}) {
       fs::create_directories(root / dir);
     }
-    fs::copy_file("/bin/busybox", root / "bin/busybox");
+    fs::copy_file(g_inputs.programs + "/bin/busybox", root / "bin/busybox");
     for (const char* const applet : {"cat", "env", "grep", "id", "kill", "mkfifo", "pwd", "sh"}) {
       fs::create_symlink("busybox", root / "bin" / applet);
     }
@@ -106,6 +108,7 @@ class GuestInitTest : public ::testing::Test {
     InitramfsOptions options;
     options.init = g_inputs.init;
     options.modules_dir = g_inputs.modules;
+    options.programs = g_inputs.programs;
     const absl::StatusOr<std::string> base = BuildBaseInitramfs(options);
     ASSERT_TRUE(base.ok()) << base.status();
     base_ = new std::string(*base);
@@ -118,7 +121,8 @@ class GuestInitTest : public ::testing::Test {
     files.hostname = "pod-1";
     files.resolv_conf = "nameserver 192.0.2.1\n";
     WriteFile(dir + "/initrd", *base_ + BuildPodInitramfs(files));
-    ASSERT_TRUE(vm_.Start({g_inputs.kernel, dir + "/initrd", disk, dir})) << vm_.error();
+    ASSERT_TRUE(vm_.Start({g_inputs.machine, g_inputs.kernel, dir + "/initrd", disk, dir}))
+        << vm_.error();
   }
   void Boot(const Process& process) { Boot(Config(process)); }
 
@@ -253,6 +257,29 @@ TEST_F(GuestInitTest, ForwardsASignalThatIsHandled) {
   EXPECT_EQ(exit_status_, 3);
 }
 
+// The kernel would throw it away: to its PID namespace, this is the first process.
+TEST_F(GuestInitTest, ASignalLeftAtItsDefaultEndsTheContainer) {
+  Process process;
+  process.args = {"sh", "-c", "echo ready; while true; do read line; done"};
+  Boot(process);
+  RunUntilOutput("ready\n");
+  vm_.Send(AgentMessage::kSignal, 2);
+  Run();
+  EXPECT_EQ(exit_status_, 128 + 2);
+}
+
+TEST_F(GuestInitTest, ASignalThatIsIgnoredIsIgnored) {
+  Process process;
+  process.args = {"sh", "-c", "trap '' INT; echo ready; read line; echo \"$line\""};
+  Boot(process);
+  RunUntilOutput("ready\n");
+  vm_.Send(AgentMessage::kSignal, 2);
+  vm_.Send(AgentMessage::kStdin, "goes on\n");
+  Run();
+  EXPECT_EQ(out_, "ready\ngoes on\n");
+  EXPECT_EQ(exit_status_, 0);
+}
+
 TEST_F(GuestInitTest, KillsBehindUnreadInput) {
   Process process;
   process.args = {"sh", "-c", "mkfifo /tmp/never; echo ready; cat /tmp/never"};
@@ -318,13 +345,19 @@ TEST_F(GuestInitTest, RefusesABadMessageFromTheHost) {
 }  // namespace
 }  // namespace bulkhead
 
+// ARCH INIT KERNEL VERSION-FILE: ARCH as uname has it.
 int main(int argc, char** argv) {
   ::testing::InitGoogleTest(&argc, argv);
-  if (argc != 4) return 2;
-  bulkhead::g_inputs.init = argv[1];
-  bulkhead::g_inputs.kernel = argv[2];
+  if (argc != 5) return 2;
+  const std::string arch = argv[1];
+  bulkhead::g_inputs.machine = bulkhead::GuestMachineFor(arch);
+  bulkhead::g_inputs.init = argv[2];
+  bulkhead::g_inputs.kernel = argv[3];
   // The cached kernel's files are beside each other.
-  const auto version = std::filesystem::canonical(argv[3]);
-  bulkhead::g_inputs.modules = version.parent_path() / "modules";
+  const auto kernel = std::filesystem::canonical(argv[4]).parent_path();
+  bulkhead::g_inputs.modules = kernel / "modules";
+  if (arch == "aarch64") {
+    bulkhead::g_inputs.programs = kernel.parent_path().parent_path() / "programs/arm64";
+  }
   return RUN_ALL_TESTS();
 }

@@ -36,6 +36,14 @@ bool WaitReadable(int fd, int timeout_ms) {
 
 }  // namespace
 
+GuestMachine GuestMachineFor(std::string_view arch) {
+  if (arch == "aarch64") {
+    return {"qemu-system-aarch64", {"-M", "virt,gic-version=3", "-cpu", "cortex-a72"}};
+  }
+  return {"qemu-system-x86_64",
+          {"-M", "microvm,acpi=on,pit=on,pic=on,rtc=on,isa-serial=off", "-cpu", "max"}};
+}
+
 GuestVm::~GuestVm() {
   if (socket_ >= 0) close(socket_);
   if (qemu_ > 0) {
@@ -57,45 +65,44 @@ bool GuestVm::Start(const GuestVmOptions& options) {
   const std::string port = "socket,id=agent,fd=" + std::to_string(ends[1]);
   const std::string console = "file,id=console,path=" + console_path_;
   const std::string disk = "if=none,id=disk,format=raw,readonly=on,file=" + options.disk;
+  std::vector<std::string> words = {options.machine.qemu};
+  words.insert(words.end(), options.machine.arguments.begin(), options.machine.arguments.end());
   // Clocks count instructions: QEMU's interval timer is not dependable on a busy machine otherwise,
   // and the kernel then waits for it for ever.
-  const std::vector<const char*> argv = {"qemu-system-x86_64",
-                                         "-M",
-                                         "microvm,acpi=on,pit=on,pic=on,rtc=on,isa-serial=off",
-                                         "-cpu",
-                                         "max",
-                                         "-icount",
-                                         "shift=0,sleep=off",
-                                         "-m",
-                                         "256M",
-                                         "-nodefaults",
-                                         "-no-user-config",
-                                         "-display",
-                                         "none",
-                                         "-no-reboot",
-                                         "-kernel",
-                                         options.kernel.c_str(),
-                                         "-initrd",
-                                         options.initrd.c_str(),
-                                         "-append",
-                                         "console=hvc0 panic=-1 quiet",
-                                         "-device",
-                                         "virtio-serial-device,max_ports=2",
-                                         "-chardev",
-                                         console.c_str(),
-                                         "-device",
-                                         "virtconsole,chardev=console",
-                                         "-chardev",
-                                         port.c_str(),
-                                         "-device",
-                                         "virtserialport,chardev=agent,name=bulkhead.agent",
-                                         "-drive",
-                                         disk.c_str(),
-                                         "-device",
-                                         "virtio-blk-device,drive=disk",
-                                         "-device",
-                                         "virtio-rng-device",
-                                         nullptr};
+  words.insert(words.end(), {"-icount",
+                             "shift=0,sleep=off",
+                             "-m",
+                             "256M",
+                             "-nodefaults",
+                             "-no-user-config",
+                             "-display",
+                             "none",
+                             "-no-reboot",
+                             "-kernel",
+                             options.kernel,
+                             "-initrd",
+                             options.initrd,
+                             "-append",
+                             "console=hvc0 panic=-1 quiet",
+                             "-device",
+                             "virtio-serial-device,max_ports=2",
+                             "-chardev",
+                             console,
+                             "-device",
+                             "virtconsole,chardev=console",
+                             "-chardev",
+                             port,
+                             "-device",
+                             "virtserialport,chardev=agent,name=bulkhead.agent",
+                             "-drive",
+                             disk,
+                             "-device",
+                             "virtio-blk-device,drive=disk",
+                             "-device",
+                             "virtio-rng-device"});
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
   const pid_t parent = getpid();
   qemu_ = fork();
   if (qemu_ == 0) {
@@ -104,7 +111,7 @@ bool GuestVm::Start(const GuestVmOptions& options) {
     fcntl(ends[1], F_SETFD, 0);
     const int null = open("/dev/null", O_RDONLY);
     dup2(null, 0);
-    execvp(argv[0], const_cast<char* const*>(argv.data()));
+    execvp(argv[0], argv.data());
     _exit(127);
   }
   close(ends[1]);

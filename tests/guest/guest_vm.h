@@ -4,8 +4,8 @@
 #ifndef BULKHEAD_TESTS_GUEST_GUEST_VM_H_
 #define BULKHEAD_TESTS_GUEST_GUEST_VM_H_
 
-// A guest in plain QEMU (microvm, virtio-mmio devices), with the test as the host's end of its
-// agent channel.
+// A guest in plain QEMU (virtio-mmio devices), with the test as the host's end of its agent
+// channel.
 
 #include <sys/types.h>
 
@@ -13,13 +13,23 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "guest/agent/protocol.h"
 
 namespace bulkhead {
 
+// The virtual machine for an architecture.
+struct GuestMachine {
+  std::string qemu;                    // program
+  std::vector<std::string> arguments;  // machine and CPU
+};
+// `arch` as uname has it: "x86_64" or "aarch64".
+GuestMachine GuestMachineFor(std::string_view arch);
+
 struct GuestVmOptions {
-  std::string kernel;  // bzImage
+  GuestMachine machine;
+  std::string kernel;  // as QEMU boots it: bzImage or Image
   std::string initrd;
   std::string disk;  // read-only virtio-blk disk
   std::string dir;   // for the socket and QEMU's output

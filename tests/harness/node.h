@@ -74,6 +74,7 @@ class TestNode : private NodeFrameHandler {
   bool node_ended() const { return node_ended_; }
   const std::string& node_error() const { return node_error_; }
   QemuMachine& machine() { return *machine_; }
+  const QemuMachine& machine() const { return *machine_; }
 
  private:
   void SendAll(const std::string& frame);

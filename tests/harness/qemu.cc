@@ -21,16 +21,48 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr const char* kFirmwareCode = "/usr/share/OVMF/OVMF_CODE_4M.fd";
-constexpr const char* kFirmwareVariables = "/usr/share/OVMF/OVMF_VARS_4M.fd";
+struct Defaults {
+  const char* program;
+  const char* machine;
+  const char* cpu;
+  const char* firmware_code;
+  const char* firmware_variables;
+  const char* boot_file;
+};
 
-std::vector<std::string> MakeArguments(const QemuOptions& options, const TempDirectory& directory) {
+constexpr Defaults kX86_64 = {
+    .program = "qemu-system-x86_64",
+    .machine = "q35",
+    .cpu = "max,la57=off",
+    .firmware_code = "/usr/share/OVMF/OVMF_CODE_4M.fd",
+    .firmware_variables = "/usr/share/OVMF/OVMF_VARS_4M.fd",
+    .boot_file = "EFI/BOOT/BOOTX64.EFI",
+};
+
+constexpr Defaults kAarch64 = {
+    .program = "qemu-system-aarch64",
+    .machine = "virt,virtualization=on,gic-version=3",
+    .cpu = "neoverse-n1",
+    .firmware_code = "/usr/share/AAVMF/AAVMF_CODE.fd",
+    .firmware_variables = "/usr/share/AAVMF/AAVMF_VARS.fd",
+    .boot_file = "EFI/BOOT/BOOTAA64.EFI",
+};
+
+const Defaults& DefaultsOf(Architecture architecture) {
+  return architecture == Architecture::kX86_64 ? kX86_64 : kAarch64;
+}
+
+std::vector<std::string> MakeArguments(const QemuOptions& options) {
+  const Defaults& defaults = DefaultsOf(options.architecture);
+  const auto either = [](const std::string& given, const char* otherwise) {
+    return given.empty() ? std::string(otherwise) : given;
+  };
   std::vector<std::string> arguments = {
-      options.program,
+      either(options.program, defaults.program),
       "-M",
-      "q35",
+      either(options.machine, defaults.machine),
       "-cpu",
-      options.cpu,
+      either(options.cpu, defaults.cpu),
       "-accel",
       "tcg",
       "-m",
@@ -51,12 +83,14 @@ std::vector<std::string> MakeArguments(const QemuOptions& options, const TempDir
   if (!options.initrd.empty()) add("-initrd", options.initrd);
   if (!options.append.empty()) add("-append", options.append);
   if (!options.esp.empty()) {
-    const std::string variables = directory / "firmware_variables.fd";
-    WriteFileOrDie(variables, ReadFileOrDie(kFirmwareVariables));
-    add("-drive", std::string("if=pflash,format=raw,unit=0,readonly=on,file=") + kFirmwareCode);
-    add("-drive", "if=pflash,format=raw,unit=1,file=" + variables);
+    const std::string flash = "if=pflash,format=raw,";
+    add("-drive", flash + "unit=0,readonly=on,file=" + defaults.firmware_code);
+    // What the firmware writes goes to a temporary file.
+    add("-drive", flash + "unit=1,snapshot=on,file=" + defaults.firmware_variables);
     add("-drive", "if=none,id=esp,format=raw,readonly=on,file=fat:" + options.esp);
     add("-device", "virtio-blk-pci,drive=esp");
+    // A menu that nobody waits for: without it, AAVMF waits five seconds for a key.
+    add("-boot", "menu=on,splash-time=0");
   }
   arguments.insert(arguments.end(), options.extra.begin(), options.extra.end());
   return arguments;
@@ -100,7 +134,9 @@ void Drain(int& pipe, std::string& to) {
 
 }  // namespace
 
-QemuMachine::QemuMachine(const QemuOptions& options) { Start(MakeArguments(options, directory_)); }
+std::string EfiBootFile(Architecture architecture) { return DefaultsOf(architecture).boot_file; }
+
+QemuMachine::QemuMachine(const QemuOptions& options) { Start(MakeArguments(options)); }
 
 QemuMachine::~QemuMachine() { Kill(); }
 
@@ -182,10 +218,10 @@ testing::AssertionResult QemuMachine::RunUntilSerial(std::string_view text, Dura
   while (serial().find(text) == std::string::npos) {
     if (!more) {
       Reap();
-      return Failure("QEMU ended before COM1 said '" + std::string(text) + "'");
+      return Failure("QEMU ended before the UART said '" + std::string(text) + "'");
     }
     if (Clock::now() >= until) {
-      return Failure("the deadline passed before COM1 said '" + std::string(text) + "'");
+      return Failure("the deadline passed before the UART said '" + std::string(text) + "'");
     }
     more = Pump(until);
   }
@@ -195,7 +231,7 @@ testing::AssertionResult QemuMachine::RunUntilSerial(std::string_view text, Dura
 std::string QemuMachine::serial() const { return PlainText(serial_); }
 
 testing::AssertionResult QemuMachine::Failure(std::string_view what) const {
-  return testing::AssertionFailure() << what << "\n--- COM1\n"
+  return testing::AssertionFailure() << what << "\n--- UART\n"
                                      << serial() << "\n--- QEMU\n"
                                      << errors_ << "\n---";
 }
@@ -203,7 +239,7 @@ testing::AssertionResult QemuMachine::Failure(std::string_view what) const {
 testing::AssertionResult SerialContains(const QemuMachine& machine, std::string_view text) {
   const std::string serial = machine.serial();
   if (serial.find(text) != std::string::npos) return testing::AssertionSuccess();
-  return testing::AssertionFailure() << "COM1 did not say '" << text << "'\n--- COM1\n"
+  return testing::AssertionFailure() << "the UART did not say '" << text << "'\n--- UART\n"
                                      << serial << "\n--- QEMU\n"
                                      << machine.errors() << "\n---";
 }

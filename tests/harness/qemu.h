@@ -18,22 +18,30 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/harness/architecture.h"
 #include "tests/harness/files.h"
 
 namespace bulkhead {
 
-// The machine: q35, TCG, COM1 on the harness, no display, no network, no reboot, and nothing that
-// is not asked for. Either `kernel` or `esp` says how it boots.
+// The machine: q35 or virt with EL2 and GICv3, TCG, its first UART on the harness, no display, no
+// network, no reboot, and nothing that is not asked for. Either `kernel` or `esp` says how it
+// boots.
 struct QemuOptions {
-  std::string kernel = {};  // direct (PVH) boot of this file
-  std::string initrd = {};  // module 0: the bundle
+  Architecture architecture = Architecture::kX86_64;
+  std::string kernel = {};  // direct boot of this file: by PVH, or as an arm64 Image
+  std::string initrd = {};  // the bundle
   std::string append = {};  // command line
-  std::string esp = {};     // UEFI boot through OVMF; this directory is the system partition
+  std::string esp = {};     // UEFI boot; this directory is the system partition
   int memory_mib = 512;
-  std::string program = "qemu-system-x86_64";
-  std::string cpu = "max,la57=off";
+  // Empty: what suits the architecture.
+  std::string program = {};
+  std::string machine = {};
+  std::string cpu = {};
   std::vector<std::string> extra = {};  // more arguments, at the end
 };
+
+// Where firmware looks for a program on a system partition (UEFI 2.10, 3.5.1.1).
+std::string EfiBootFile(Architecture architecture);
 
 // One QEMU process. Killed, by its process id, when this object or the test program ends.
 class QemuMachine {
@@ -50,16 +58,16 @@ class QemuMachine {
   // `deadline` counts from now.
   [[nodiscard]] testing::AssertionResult RunToEnd(Duration deadline);
 
-  // Waits until COM1 has said `text`, from its first byte on. False if the deadline passes or QEMU
-  // ends without it; QEMU is not killed.
+  // Waits until the UART has said `text`, from its first byte on. False if the deadline passes or
+  // QEMU ends without it; QEMU is not killed.
   [[nodiscard]] testing::AssertionResult RunUntilSerial(std::string_view text, Duration deadline);
 
-  // Takes what COM1 and QEMU have said, without waiting.
+  // Takes what the UART and QEMU have said, without waiting.
   void Poll() { Pump(std::chrono::steady_clock::now()); }
 
   void Kill();
 
-  // What COM1 said so far, without carriage returns and terminal control sequences.
+  // What the UART said so far, without carriage returns and terminal control sequences.
   std::string serial() const;
   const std::string& serial_raw() const { return serial_; }
   // What QEMU itself said on stderr.
@@ -89,7 +97,7 @@ class QemuMachine {
   int exit_status_ = -1;
 };
 
-// With the whole of COM1 in the message if it does not hold.
+// With the whole of the UART in the message if it does not hold.
 testing::AssertionResult SerialContains(const QemuMachine& machine, std::string_view text);
 
 }  // namespace bulkhead

@@ -7,15 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "tests/harness/qemu_socket.h"
+
 namespace bulkhead {
 
 // A connection to QEMU's monitor (QMP), made before QEMU starts.
 class Monitor {
  public:
-  Monitor();
-  ~Monitor();
-  Monitor(const Monitor&) = delete;
-  Monitor& operator=(const Monitor&) = delete;
+  Monitor() : socket_("monitor") {}
 
   // For QEMU's command line.
   std::vector<std::string> QemuArguments() const;
@@ -24,13 +23,10 @@ class Monitor {
   std::string Run(const std::string& command);
 
  private:
-  std::string ReadLine();
   // Sends a QMP command and returns what it returned.
   std::string Execute(const std::string& json);
 
-  std::string buffer_;
-  int ours_ = -1;
-  int theirs_ = -1;
+  QemuSocket socket_;
   bool ready_ = false;
 };
 

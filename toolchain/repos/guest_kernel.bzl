@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The Bulkhead Authors
-"""@guest_kernel: the stock guest kernel that tools/setup unpacked into the cache.
+"""@guest_kernel, @guest_kernel_arm64: what tools/setup has put into the cache for guests.
 
-    @guest_kernel//:vmlinuz   the bzImage as packaged
-    @guest_kernel//:version   its `uname -r`; $(realpath) of it is beside the directory modules/
+    //:vmlinuz   the kernel as packaged: bzImage (amd64), Image (arm64)
+    //:version   its `uname -r`; $(realpath) of it is CACHE/kernel/ARCH/version, beside the directory
+                 modules/; the programs of arm64 guests are in CACHE/programs/arm64
 
 Only tests that boot it depend on it. The cache is $BULKHEAD_CACHE, or else ~/.cache/bulkhead.
 """
@@ -12,7 +13,7 @@ def _impl(ctx):
     cache = ctx.os.environ.get("BULKHEAD_CACHE", "")
     if not cache:
         cache = ctx.os.environ.get("HOME", "") + "/.cache/bulkhead"
-    kernel = cache + "/kernel/amd64"
+    kernel = cache + "/kernel/" + ctx.attr.arch
     if not ctx.path(kernel + "/version").exists:
         fail("there is no guest kernel in %s: run tools/setup" % kernel)
     for name in ["version", "vmlinuz"]:
@@ -22,6 +23,7 @@ def _impl(ctx):
 
 guest_kernel = repository_rule(
     implementation = _impl,
+    attrs = {"arch": attr.string(default = "amd64")},
     environ = ["BULKHEAD_CACHE", "HOME"],
     local = True,
 )

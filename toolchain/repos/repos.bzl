@@ -160,6 +160,7 @@ def bulkhead_repositories():
     )
     maybe(debian_absl, name = "com_google_absl")
     maybe(guest_kernel, name = "guest_kernel")
+    maybe(guest_kernel, name = "guest_kernel_arm64", arch = "arm64")
     maybe(
         system_repo,
         name = "com_google_googletest",

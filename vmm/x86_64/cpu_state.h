@@ -74,6 +74,15 @@ inline CpuMode ModeOf(const CpuState& cpu) {
   return cpu.cs_default ? CpuMode::k32 : CpuMode::k16;
 }
 
+// In 64-bit mode only FS and GS have a base (AMD APM 2, 4.5.3).
+inline uint64_t Linear(const CpuState& cpu, SegmentIndex segment, uint64_t offset) {
+  if (ModeOf(cpu) != CpuMode::k64) {
+    return (cpu.segment_base[segment] + offset) & 0xffffffff;
+  }
+  const bool has_base = segment == kSegFs || segment == kSegGs;
+  return offset + (has_base ? cpu.segment_base[segment] : 0);
+}
+
 }  // namespace bulkhead
 
 #endif  // BULKHEAD_VMM_X86_64_CPU_STATE_H_

@@ -59,6 +59,13 @@ void InjectGeneralProtection(abi::VcpuState& state) {
   state.inject_error = 0;
 }
 
+void InjectPageFault(abi::VcpuState& state, uint64_t linear, uint32_t error_code) {
+  state.cr2 = linear;
+  state.dirty = abi::kDirtySystem;
+  state.inject = kPageFaultVector | abi::kInjectValid | abi::kInjectHasError;
+  state.inject_error = error_code;
+}
+
 void SkipInstruction(abi::VcpuState& state) { state.rip += state.instruction_length; }
 
 }  // namespace
@@ -160,22 +167,27 @@ void Platform::HandleStringIo(abi::VcpuState& state, uint64_t port, uint32_t wid
     return;
   }
   uint64_t& pointer = cpu.gpr[in ? abi::kRdi : abi::kRsi];
-  const uint64_t linear = pointer + cpu.segment_base[in ? kSegEs : kSegDs];
+  const uint64_t linear = Linear(cpu, in ? kSegEs : kSegDs, pointer);
   std::array<uint8_t, 4> bytes = {};
   const auto element = std::span(bytes).first(width);
+  Translation at;
   size_t count = 0;
   if (in) {
     const uint32_t value = ReadPort(port, width);
     std::memcpy(bytes.data(), &value, sizeof(value));
-    (void)WriteLinear(cpu.paging(), machine_.memory(), linear, element, count);
+    at = WriteLinear(cpu.paging(), machine_.memory(), linear, element, count);
   } else {
-    (void)ReadLinear(cpu.paging(), machine_.memory(), linear, LinearAccess::kRead, element, count);
+    at = ReadLinear(cpu.paging(), machine_.memory(), linear, LinearAccess::kRead, element, count);
     uint32_t value = 0;
     std::memcpy(&value, bytes.data(), width);
     if (count == width) WritePort(port, value);
   }
   if (count != width) {
-    InjectGeneralProtection(state);
+    if (at.outcome == Translation::Outcome::kPageFault) {
+      InjectPageFault(state, at.linear, at.error_code);
+    } else {
+      InjectGeneralProtection(state);
+    }
     return;
   }
   pointer += (cpu.rflags & kFlagDirection) != 0 ? 0 - uint64_t{width} : width;
@@ -228,10 +240,7 @@ void Platform::HandleMmio(abi::VcpuState& state) {
       FromCpuState(cpu, state);
       break;
     case MmioOutcome::Kind::kPageFault:
-      state.cr2 = outcome.address;
-      state.dirty = abi::kDirtySystem;
-      state.inject = kPageFaultVector | abi::kInjectValid | abi::kInjectHasError;
-      state.inject_error = outcome.error_code;
+      InjectPageFault(state, outcome.address, outcome.error_code);
       break;
     default: {
       Text<256> text;

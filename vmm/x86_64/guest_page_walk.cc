@@ -85,7 +85,11 @@ uint64_t LeafAddress(uint64_t entry, uint64_t linear, int shift, const Format& f
   return base | (linear & offset_mask);
 }
 
-Translation Fault(uint32_t error_code) { return {Outcome::kPageFault, error_code, {}}; }
+Translation Fault(uint32_t error_code) {
+  return {.outcome = Outcome::kPageFault, .error_code = error_code};
+}
+
+Translation Mapped(uint64_t physical) { return {.address = GuestPhysical{physical}}; }
 
 bool Allowed(const PagingState& paging, LinearAccess access, bool writable, bool user_page,
              bool no_execute) {
@@ -127,7 +131,7 @@ Translation Walk(const PagingState& paging, const GuestMemory& memory, uint64_t 
     const uint64_t index = linear >> shift & ((uint64_t{1} << format.index_bits) - 1);
     const GuestPhysical at{table + (is_pdpt ? index & 3 : index) * format.entry_size};
     const auto entry = ReadEntry(memory, at, format.entry_size);
-    if (!entry) return {Outcome::kNoTable, 0, {}};
+    if (!entry) return {.outcome = Outcome::kNoTable};
     if ((*entry & kPresent) == 0) return Fault(error_bits);
     visited[level] = at;
     if (!is_pdpt) {
@@ -150,9 +154,9 @@ Translation Walk(const PagingState& paging, const GuestMemory& memory, uint64_t 
         SetBits(memory, visited[above], kAccessed | (dirties ? kDirty : 0));
       }
     }
-    return {Outcome::kOk, 0, GuestPhysical{LeafAddress(*entry, linear, shift, format)}};
+    return Mapped(LeafAddress(*entry, linear, shift, format));
   }
-  return {Outcome::kNoTable, 0, {}};
+  return {.outcome = Outcome::kNoTable};
 }
 
 // Bytes from `linear` to the end of its page, at most `left`.
@@ -160,20 +164,27 @@ size_t InPage(uint64_t linear, size_t left) {
   return std::min<size_t>(left, kPageSize - (linear & (kPageSize - 1)));
 }
 
+Translation Translate(const PagingState& paging, const GuestMemory& memory, uint64_t linear,
+                      LinearAccess access) {
+  if ((paging.cr0 & kCr0Pg) == 0) return Mapped(linear);
+  const auto format = FormatOf(paging);
+  if (!format) return {.outcome = Outcome::kNoTable};
+  if (format->levels == 4) {
+    // Bits 63:47 are all equal in a canonical address (AMD APM 2, 1.1.3).
+    const auto upper = static_cast<int64_t>(linear) >> 47;
+    if (upper != 0 && upper != -1) return {.outcome = Outcome::kNonCanonical};
+  }
+  return Walk(paging, memory, linear, access, *format);
+}
+
 }  // namespace
 
 Translation TranslateLinear(const PagingState& paging, const GuestMemory& memory, uint64_t linear,
                             LinearAccess access) {
   if ((paging.efer & kEferLma) == 0) linear &= 0xffffffff;
-  if ((paging.cr0 & kCr0Pg) == 0) return {Outcome::kOk, 0, GuestPhysical{linear}};
-  const auto format = FormatOf(paging);
-  if (!format) return {Outcome::kNoTable, 0, {}};
-  if (format->levels == 4) {
-    // Bits 63:47 are all equal in a canonical address (AMD APM 2, 1.1.3).
-    const auto upper = static_cast<int64_t>(linear) >> 47;
-    if (upper != 0 && upper != -1) return {Outcome::kNonCanonical, 0, {}};
-  }
-  return Walk(paging, memory, linear, access, *format);
+  Translation translation = Translate(paging, memory, linear, access);
+  if (!translation.ok()) translation.linear = linear;
+  return translation;
 }
 
 Translation ReadLinear(const PagingState& paging, const GuestMemory& memory, uint64_t linear,
@@ -182,7 +193,7 @@ Translation ReadLinear(const PagingState& paging, const GuestMemory& memory, uin
   while (count < out.size()) {
     const size_t piece = InPage(linear + count, out.size() - count);
     const Translation at = TranslateLinear(paging, memory, linear + count, access);
-    if (!at.ok()) return count == 0 ? at : Translation{};
+    if (!at.ok()) return at;
     const auto bytes = memory.Slice(at.address, piece);
     if (!bytes) return {};
     std::memcpy(out.data() + count, bytes->data(), piece);

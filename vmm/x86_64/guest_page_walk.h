@@ -27,6 +27,7 @@ struct Translation {
   };
   Outcome outcome = Outcome::kOk;
   uint32_t error_code = 0;  // of the page fault (AMD APM 2, 8.4.2)
+  uint64_t linear = 0;      // unless kOk: the address without a translation, CR2 of a page fault
   GuestPhysical address{};  // meaningful when kOk
   bool ok() const { return outcome == Outcome::kOk; }
 };
@@ -37,11 +38,12 @@ Translation TranslateLinear(const PagingState& paging, const GuestMemory& memory
                             LinearAccess access);
 
 // Copies guest memory out of a linear range, page by page. `count` gets the bytes copied before
-// the first page that has no translation or is not RAM (then kOk with a smaller count).
+// the first page that has no translation (which is returned) or is not RAM (then kOk).
 Translation ReadLinear(const PagingState& paging, const GuestMemory& memory, uint64_t linear,
                        LinearAccess access, std::span<uint8_t> out, size_t& count);
 
-// The same towards guest memory. Nothing is written unless all pages of the range translate.
+// The same towards guest memory. Nothing is written unless all pages of the range translate, and
+// are RAM.
 Translation WriteLinear(const PagingState& paging, const GuestMemory& memory, uint64_t linear,
                         std::span<const uint8_t> bytes, size_t& count);
 

@@ -165,11 +165,14 @@ TEST_F(GuestPageWalkTest, ReadAcrossPages) {
   EXPECT_EQ(count, 16u);
   for (int i = 0; i < 16; ++i) EXPECT_EQ(out[i], i);
   Put(0x4028, 0);
-  EXPECT_TRUE(ReadLinear(paging_, memory_, linear, LinearAccess::kFetch, out, count).ok());
+  Translation at = ReadLinear(paging_, memory_, linear, LinearAccess::kFetch, out, count);
+  EXPECT_EQ(at.outcome, Outcome::kPageFault);
+  EXPECT_EQ(at.linear, linear + 8);
   EXPECT_EQ(count, 8u);
   Put(0x4020, 0);
-  EXPECT_EQ(ReadLinear(paging_, memory_, linear, LinearAccess::kFetch, out, count).outcome,
-            Outcome::kPageFault);
+  at = ReadLinear(paging_, memory_, linear, LinearAccess::kFetch, out, count);
+  EXPECT_EQ(at.outcome, Outcome::kPageFault);
+  EXPECT_EQ(at.linear, linear);
   EXPECT_EQ(count, 0u);
 }
 
@@ -178,7 +181,9 @@ TEST_F(GuestPageWalkTest, WriteIsAllOrNothing) {
   const uint64_t linear = (kLinear & ~0xfffull) + 0xffc;
   const std::array<uint8_t, 8> bytes = {1, 2, 3, 4, 5, 6, 7, 8};
   size_t count;
-  EXPECT_EQ(WriteLinear(paging_, memory_, linear, bytes, count).outcome, Outcome::kPageFault);
+  const Translation at = WriteLinear(paging_, memory_, linear, bytes, count);
+  EXPECT_EQ(at.outcome, Outcome::kPageFault);
+  EXPECT_EQ(at.linear, linear + 4);
   EXPECT_EQ(count, 0u);
   EXPECT_EQ(bytes_[0x5ffc], std::byte{0});
   Put(0x4028, 0x9000 | kP | kW);

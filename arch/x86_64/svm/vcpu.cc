@@ -14,6 +14,7 @@
 #include "arch/x86_64/registers.h"
 #include "arch/x86_64/svm/svm.h"
 #include "arch/x86_64/svm/vmcb.h"
+#include "base/read_once.h"
 
 extern "C" void SvmEnter(bulkhead::arch::Vcpu*);
 
@@ -50,8 +51,10 @@ class VectorAccess {
 
 }  // namespace
 
-void Vcpu::Initialize(uint32_t id, HostPhysical vmcb, HostPhysical vector_state,
-                      HostPhysical nested_root) {
+void Vcpu::Initialize(uint32_t id, std::span<const HostPhysical> pages, HostPhysical nested_root,
+                      VmTag&, abi::VcpuState&) {
+  const HostPhysical vmcb = pages[0];
+  const HostPhysical vector_state = pages[1];
   id_ = id;
   apic_ = GuestApic(id);
   vmcb_physical_ = vmcb;
@@ -139,36 +142,38 @@ void Vcpu::Unload(Cpu& cpu) {
 
 void Vcpu::TakeState(abi::VcpuState& state) {
   Vmcb& v = *vmcb_;
-  // Copied once; the guest's own registers can hurt nobody else. The processor checks the rest.
-  std::memcpy(gpr_, state.gpr, sizeof(gpr_));
+  // The guest's own registers can hurt nobody else. The processor checks the rest.
+#pragma unroll
+  for (size_t i = 0; i < abi::kGprCount; ++i) gpr_[i] = ReadOnce(state.gpr[i]);
   v.rax = gpr_[abi::kRax];
   v.rsp = gpr_[abi::kRsp];
-  v.rip = state.rip;
-  v.rflags = state.rflags | 2;
-  const uint32_t inject = state.inject;
+  v.rip = ReadOnce(state.rip);
+  v.rflags = ReadOnce(state.rflags) | 2;
+  const uint32_t inject = ReadOnce(state.inject);
   if ((inject & abi::kInjectValid) != 0) {
-    RaiseException(inject & 0x1f, state.inject_error, (inject & abi::kInjectHasError) != 0);
+    RaiseException(inject & 0x1f, ReadOnce(state.inject_error),
+                   (inject & abi::kInjectHasError) != 0);
     state.inject = 0;
   }
-  if ((state.dirty & abi::kDirtySystem) == 0) return;
+  if ((ReadOnce(state.dirty) & abi::kDirtySystem) == 0) return;
   state.dirty = 0;
-  v.cr0 = state.cr0;
-  v.cr2 = state.cr2;
-  v.cr3 = state.cr3;
-  v.cr4 = state.cr4;
-  v.efer = (state.efer & kGuestEfer) | kEferSvme;
-  v.cs = state.cs;
-  v.ds = state.ds;
-  v.es = state.es;
-  v.fs = state.fs;
-  v.gs = state.gs;
-  v.ss = state.ss;
-  v.tr = state.tr;
-  v.ldtr = state.ldtr;
-  v.gdtr = state.gdtr;
-  v.idtr = state.idtr;
-  v.cpl = static_cast<uint8_t>(state.cpl & 3);
-  v.tsc_offset = state.tsc_offset;
+  v.cr0 = ReadOnce(state.cr0);
+  v.cr2 = ReadOnce(state.cr2);
+  v.cr3 = ReadOnce(state.cr3);
+  v.cr4 = ReadOnce(state.cr4);
+  v.efer = (ReadOnce(state.efer) & kGuestEfer) | kEferSvme;
+  v.cs = ReadOnce(state.cs);
+  v.ds = ReadOnce(state.ds);
+  v.es = ReadOnce(state.es);
+  v.fs = ReadOnce(state.fs);
+  v.gs = ReadOnce(state.gs);
+  v.ss = ReadOnce(state.ss);
+  v.tr = ReadOnce(state.tr);
+  v.ldtr = ReadOnce(state.ldtr);
+  v.gdtr = ReadOnce(state.gdtr);
+  v.idtr = ReadOnce(state.idtr);
+  v.cpl = static_cast<uint8_t>(ReadOnce(state.cpl) & 3);
+  v.tsc_offset = ReadOnce(state.tsc_offset);
   apic_.set_tsc_offset(v.tsc_offset);
 }
 

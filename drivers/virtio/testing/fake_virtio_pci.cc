@@ -34,6 +34,7 @@ void SetHalf(uint64_t& word, uint64_t offset, uint32_t value) {
 }  // namespace
 
 FakeVirtioPci::FakeVirtioPci(VirtioDevice& device) : device_(device) {
+  host.ecam = kEcam;
   device.Attach(this);
   PutConfig<uint16_t>(kPciVendorId, kVirtioPciVendor);
   PutConfig<uint16_t>(kPciDeviceId,
@@ -69,14 +70,26 @@ void FakeVirtioPci::PutCapability(uint8_t at, uint8_t next, uint8_t type, uint32
 
 Result<volatile std::byte*> FakeVirtioPci::MapDevice(HostPhysical start, uint64_t length) {
   if (Raw(start) % 4096 != 0 || length % 4096 != 0) return Status::kInvalidArgument;
-  for (const auto& [first, size] : {std::pair<uint64_t, uint64_t>{Raw(kEcam.start), kEcamBytes},
-                                    {kRegistersBar, kRegistersBarBytes},
-                                    {kMsixBar, kMsixBarBytes}}) {
+  for (const auto& [first, size] : {std::pair<uint64_t, uint64_t>{Raw(kEcam), kEcamBytes},
+                                    {Bar(4, true), kRegistersBarBytes},
+                                    {Bar(1, false), kMsixBarBytes}}) {
     if (Raw(start) == first && length <= size) {
       return reinterpret_cast<volatile std::byte*>(Raw(start));
     }
   }
   return Status::kDenied;
+}
+
+uint64_t FakeVirtioPci::Bar(uint32_t index, bool wide) const {
+  const std::byte* const bar = config_.data() + kPciBar0 + 4 * index;
+  const uint64_t high = wide ? ReadBytes(bar + 4, 4) : 0;
+  return (high << 32 | (ReadBytes(bar, 4) & ~15U)) + window_offset;
+}
+
+uint64_t FakeVirtioPci::OffsetInBar(uint32_t index, bool wide, uint64_t size,
+                                    const volatile std::byte* address) const {
+  if ((ReadBytes(config_.data() + kPciCommand, 2) & kPciCommandMemory) == 0) return size;
+  return OffsetIn(Bar(index, wide), size, address);
 }
 
 Result<DriverPlatform::DmaPage> FakeVirtioPci::AllocateDma() {
@@ -88,30 +101,28 @@ Result<DriverPlatform::DmaPage> FakeVirtioPci::AllocateDma() {
 }
 
 uint32_t FakeVirtioPci::ReadDevice(const volatile std::byte* address, int width) {
-  if (const uint64_t offset = OffsetIn(Raw(kEcam.start), kEcamBytes, address);
-      offset < kEcamBytes) {
+  if (const uint64_t offset = OffsetIn(Raw(kEcam), kEcamBytes, address); offset < kEcamBytes) {
     if (offset < kFunctionOffset || offset - kFunctionOffset >= config_.size()) {
       return ~uint32_t{0} >> (32 - 8 * width);
     }
     return ReadBytes(config_.data() + (offset - kFunctionOffset), width);
   }
-  if (const uint64_t offset = OffsetIn(kRegistersBar, kRegistersBarBytes, address);
+  if (const uint64_t offset = OffsetInBar(4, true, kRegistersBarBytes, address);
       offset < kRegistersBarBytes) {
     return ReadCommon(offset);
   }
-  const uint64_t offset = OffsetIn(kMsixBar, kMsixBarBytes, address);
+  const uint64_t offset = OffsetInBar(1, false, kMsixBarBytes, address);
   return offset < kMsixBarBytes ? ReadBytes(msix_.data() + offset, width) : 0;
 }
 
 void FakeVirtioPci::WriteDevice(volatile std::byte* address, int width, uint32_t value) {
-  if (const uint64_t offset = OffsetIn(Raw(kEcam.start), kEcamBytes, address);
-      offset < kEcamBytes) {
+  if (const uint64_t offset = OffsetIn(Raw(kEcam), kEcamBytes, address); offset < kEcamBytes) {
     if (offset >= kFunctionOffset && offset - kFunctionOffset < config_.size()) {
       WriteConfigSpace(static_cast<uint32_t>(offset - kFunctionOffset), width, value);
     }
     return;
   }
-  if (const uint64_t offset = OffsetIn(kRegistersBar, kRegistersBarBytes, address);
+  if (const uint64_t offset = OffsetInBar(4, true, kRegistersBarBytes, address);
       offset < kRegistersBarBytes) {
     if (offset >= kNotifyOffset) {
       NotifyQueue(static_cast<uint16_t>(value));
@@ -120,7 +131,8 @@ void FakeVirtioPci::WriteDevice(volatile std::byte* address, int width, uint32_t
     }
     return;
   }
-  if (const uint64_t offset = OffsetIn(kMsixBar, kMsixBarBytes, address); offset < kMsixBarBytes) {
+  if (const uint64_t offset = OffsetInBar(1, false, kMsixBarBytes, address);
+      offset < kMsixBarBytes) {
     std::memcpy(msix_.data() + offset, &value, static_cast<size_t>(width));
   }
 }

@@ -29,14 +29,15 @@ struct [[gnu::packed]] Gate {  // AMD APM 2, 4.8.4
 static_assert(sizeof(Gate) == 16);
 
 constexpr uint64_t kGeneralProtection = 13;
+constexpr uint64_t kPageFault = 14;
 constexpr uint8_t kInterruptGate = 0x8e;
 constexpr uint16_t kCodeSelector = 8;
 constexpr uint32_t kX2apicEoi = 0x80b;
 
 Gate gates[256];
 volatile uint64_t counts[256];
-volatile uint64_t resume_at;  // where to go on after #GP; 0: nowhere
-volatile bool faulted;
+volatile uint64_t resume_at;  // where to go on after #GP and #PF; 0: nowhere
+Exception raised;
 
 void WriteMsrUnchecked(uint32_t index, uint64_t value) {
   asm volatile("wrmsr"
@@ -44,6 +45,12 @@ void WriteMsrUnchecked(uint32_t index, uint64_t value) {
                : "c"(index), "a"(static_cast<uint32_t>(value)),
                  "d"(static_cast<uint32_t>(value >> 32))
                : "memory");
+}
+
+uint64_t ReadCr2() {
+  uint64_t value;
+  asm volatile("movq %%cr2, %0" : "=r"(value));
+  return value;
 }
 
 }  // namespace
@@ -54,10 +61,11 @@ extern "C" void HandleInterrupt(Frame* frame) {
     WriteMsrUnchecked(kX2apicEoi, 0);
     return;
   }
-  if (frame->vector == kGeneralProtection && resume_at != 0) {
+  const bool page_fault = frame->vector == kPageFault;
+  if ((page_fault || frame->vector == kGeneralProtection) && resume_at != 0) {
     frame->rip = resume_at;
     resume_at = 0;
-    faulted = true;
+    raised = {frame->vector, frame->error, page_fault ? ReadCr2() : 0};
     return;
   }
   Line line;
@@ -69,31 +77,59 @@ extern "C" void HandleInterrupt(Frame* frame) {
 
 MsrResult ReadMsr(uint32_t index) {
   uint32_t low = 0, high = 0;
-  faulted = false;
+  raised = {};
   asm volatile(
       "leaq 1f(%%rip), %%r8\n"
       "movq %%r8, %2\n"
       "rdmsr\n"
       "1:"
-      : "+a"(low), "+d"(high), "=m"(resume_at)
+      : "+a"(low), "+d"(high), "=m"(resume_at), "+m"(raised)
       : "c"(index)
       : "r8", "memory");
   resume_at = 0;
-  return {faulted, uint64_t{high} << 32 | low};
+  return {raised.vector != 0, uint64_t{high} << 32 | low};
 }
 
 bool WriteMsr(uint32_t index, uint64_t value) {
-  faulted = false;
+  raised = {};
   asm volatile(
       "leaq 1f(%%rip), %%r8\n"
       "movq %%r8, %0\n"
       "wrmsr\n"
       "1:"
-      : "=m"(resume_at)
+      : "=m"(resume_at), "+m"(raised)
       : "c"(index), "a"(static_cast<uint32_t>(value)), "d"(static_cast<uint32_t>(value >> 32))
       : "r8", "memory");
   resume_at = 0;
-  return !faulted;
+  return raised.vector == 0;
+}
+
+Exception StringOut8(uint16_t port, uint64_t from) {
+  raised = {};
+  asm volatile(
+      "leaq 1f(%%rip), %%r8\n"
+      "movq %%r8, %0\n"
+      "outsb\n"
+      "1:"
+      : "=m"(resume_at), "+m"(raised), "+S"(from)
+      : "d"(port)
+      : "r8", "memory");
+  resume_at = 0;
+  return raised;
+}
+
+Exception StringIn8(uint16_t port, uint64_t to) {
+  raised = {};
+  asm volatile(
+      "leaq 1f(%%rip), %%r8\n"
+      "movq %%r8, %0\n"
+      "insb\n"
+      "1:"
+      : "=m"(resume_at), "+m"(raised), "+D"(to)
+      : "d"(port)
+      : "r8", "memory");
+  resume_at = 0;
+  return raised;
 }
 
 void InstallInterrupts() {

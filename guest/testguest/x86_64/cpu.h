@@ -57,13 +57,21 @@ void WriteMmio(uint64_t address, T value) {
   *reinterpret_cast<volatile T*>(address) = value;
 }
 
-// With a vector that was expected to come up in between: #GP from these is counted, not fatal.
+// An exception from these is told, not fatal.
 struct MsrResult {
   bool fault;
   uint64_t value;
 };
 MsrResult ReadMsr(uint32_t index);
 bool WriteMsr(uint32_t index, uint64_t value);  // false: #GP
+
+// One element of OUTSB or INSB at this linear address. What it raised; vector 0: nothing.
+struct Exception {
+  uint64_t vector, error;
+  uint64_t address;  // CR2, of a page fault
+};
+Exception StringOut8(uint16_t port, uint64_t from);
+Exception StringIn8(uint16_t port, uint64_t to);
 
 // How often a vector of 32 to 255 came. The handler writes the x2APIC's EOI.
 uint64_t InterruptCount(uint8_t vector);

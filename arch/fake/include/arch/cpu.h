@@ -40,6 +40,10 @@ Result<Message> AllocateMessage(Cpu& cpu, uint64_t device);
 
 void ActivateAddressSpace(HostPhysical root);
 void ShareKernelHalf(HostPhysical root);
+template <typename Entry>
+void WriteEntry(Entry* entry, Entry value) {
+  *static_cast<volatile Entry*>(entry) = value;
+}
 
 [[noreturn]] void ResumeUser(Cpu& cpu, UserContext& context);  // throws fake::BackToUser
 void WaitForInterrupt();                                       // throws fake::Idle

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "arch/page_table.h"
 #include "base/address.h"
@@ -33,6 +34,13 @@ inline HostPhysical ToPhysical(const void* pointer) {
 // watched.
 void MarkFree(void* memory, size_t size);
 void MarkUsed(void* memory, size_t size);
+
+// Zeroes whole pages that somebody is to be given.
+inline void ClearPages(HostPhysical start, uint64_t bytes) {
+  std::memset(ToPointer(start), 0, bytes);
+}
+// What was written to these pages is to be executed in user mode: caches see to it.
+inline void SynchronizeCode(HostPhysical, uint64_t) {}
 
 struct HostFormat {
   using Entry = uint64_t;

@@ -5,6 +5,7 @@
 #define BULKHEAD_ARCH_FAKE_INCLUDE_ARCH_VCPU_H_
 
 #include <cstdint>
+#include <span>
 
 #include "arch/cpu.h"
 #include "base/address.h"
@@ -15,12 +16,15 @@ namespace bulkhead::arch {
 
 enum class RunOutcome { kExit, kInterrupted, kHalted, kInterprocessor };
 
+struct VmTag {};
+
 // Runs Machine::guest. Interrupts are pending bits without priorities.
 class Vcpu {
  public:
   static constexpr uint64_t kPages = 2;
 
-  void Initialize(uint32_t id, HostPhysical control, HostPhysical registers, HostPhysical root);
+  void Initialize(uint32_t id, std::span<const HostPhysical> pages, HostPhysical root, VmTag& tag,
+                  abi::VcpuState& state);
   RunOutcome Run(Cpu& cpu, abi::VcpuState& state);
   void Unload(Cpu& cpu);
 

@@ -48,6 +48,16 @@ struct EarlyMemory {
 };
 void EnterOwnAddressSpace(const BootInfo& boot, EarlyMemory& early);
 HostPhysical KernelRoot();
+// Where early memory may lie: what every loader maps one to one.
+struct EarlyWindow {
+  uint64_t start;
+  uint64_t end;
+};
+inline EarlyWindow FindEarlyWindow(const BootInfo&) {
+  return {uint64_t{1} << 20, uint64_t{4} << 30};
+}
+// Pages of early memory for tables, besides those of the direct map: the upper half's, the image's.
+inline constexpr uint64_t kEarlyTables = 256 + 24;
 
 // Descriptor tables, exceptions, calls, timer, virtualisation. `pages` is zeroed memory for this
 // CPU's share of kCpuPages pages.
@@ -74,6 +84,11 @@ Result<Message> AllocateMessage(Cpu& cpu, uint64_t device);
 void ActivateAddressSpace(HostPhysical root);
 // Gives a process's empty root table the hypervisor's part.
 void ShareKernelHalf(HostPhysical root);
+// Writes a page-table entry.
+template <typename Entry>
+void WriteEntry(Entry* entry, Entry value) {
+  *static_cast<volatile Entry*>(entry) = value;
+}
 
 // Returns to a user thread.
 [[noreturn]] void ResumeUser(Cpu& cpu, UserContext& context);

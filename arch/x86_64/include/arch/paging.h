@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "arch/page_table.h"
 #include "base/address.h"
@@ -39,6 +40,13 @@ inline HostPhysical ToPhysical(const void* pointer) {
 // For machines that can watch free memory; the fake one does.
 inline void MarkFree(void*, size_t) {}
 inline void MarkUsed(void*, size_t) {}
+
+// Zeroes whole pages that somebody is to be given.
+inline void ClearPages(HostPhysical start, uint64_t bytes) {
+  std::memset(ToPointer(start), 0, bytes);
+}
+// What was written to these pages is to be executed in user mode: caches see to it.
+inline void SynchronizeCode(HostPhysical, uint64_t) {}
 
 struct HostFormat {
   using Entry = uint64_t;

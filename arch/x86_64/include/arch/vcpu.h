@@ -7,6 +7,7 @@
 // A virtual processor as the core sees it.
 
 #include <cstdint>
+#include <span>
 
 #include "arch/cpu.h"
 #include "arch/x86_64/guest_apic.h"
@@ -25,15 +26,19 @@ enum class RunOutcome {
 
 struct Vmcb;
 
+// What the virtual processors of a machine share: nothing.
+struct VmTag {};
+
 // The first members are known to vmrun.S by offset.
 class Vcpu {
  public:
   // Pages a vCPU needs, contiguous or not: control block and vector state.
   static constexpr uint64_t kPages = 2;
 
-  // `vmcb` and `vector_state` are zeroed pages that stay the vCPU's until Unload.
-  void Initialize(uint32_t id, HostPhysical vmcb, HostPhysical vector_state,
-                  HostPhysical nested_root);
+  // `pages` are kPages zeroed pages that stay the vCPU's until Unload. `state`: the page that its
+  // VMM shares.
+  void Initialize(uint32_t id, std::span<const HostPhysical> pages, HostPhysical nested_root,
+                  VmTag& tag, abi::VcpuState& state);
 
   // Runs the guest. `siblings` finds the virtual machine's other vCPUs for inter-processor
   // interrupts.

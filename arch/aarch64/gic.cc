@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#include "arch/aarch64/gic.h"
+
+#include "arch/aarch64/registers.h"
+#include "arch/log.h"
+
+namespace bulkhead::arch {
+namespace {
+
+// Distributor and redistributor registers (Arm IHI 0069, 12.8 to 12.11).
+constexpr uint64_t kDistributorControl = 0x0;
+constexpr uint64_t kDistributorType = 0x4;
+constexpr uint64_t kDistributorClearEnable = 0x180;
+constexpr uint32_t kControlGroup1 = 3;  // EnableGrp1 and EnableGrp1A, by security state
+constexpr uint32_t kControlAffinity = 1 << 4;
+constexpr uint32_t kControlBusy = uint32_t{1} << 31;  // RWP
+
+constexpr uint64_t kRedistributorStride = 128 * 1024;
+constexpr uint64_t kRedistributorStrideV4 = 256 * 1024;
+constexpr uint64_t kRedistributorType = 0x8;
+constexpr uint64_t kTypeVirtualLpis = 1 << 1;
+constexpr uint64_t kTypeLast = 1 << 4;
+constexpr uint64_t kRedistributorWaker = 0x14;
+constexpr uint32_t kWakerSleep = 1 << 1;
+constexpr uint32_t kWakerAsleep = 1 << 2;
+constexpr uint64_t kPrivateFrame = 64 * 1024;
+constexpr uint64_t kPrivateGroup = kPrivateFrame + 0x80;
+constexpr uint64_t kPrivateSetEnable = kPrivateFrame + 0x100;
+constexpr uint64_t kPrivateClearEnable = kPrivateFrame + 0x180;
+constexpr uint64_t kPrivateSetActive = kPrivateFrame + 0x300;
+constexpr uint64_t kPrivateClearActive = kPrivateFrame + 0x380;
+constexpr uint64_t kPrivatePriority = kPrivateFrame + 0x400;
+constexpr uint32_t kPriority = 0xa0a0a0a0;
+
+constexpr uint64_t kSreEnable = 0xf;    // ICC_SRE_EL2: system registers, here and at EL1
+constexpr uint64_t kDropOnly = 1 << 1;  // ICC_CTLR_EL1.EOImode: deactivation is separate
+constexpr int kPatience = 1000000;      // reads of a register that should change at once
+
+GicInfo g_info;
+GicMapping g_mapping;
+uint64_t g_redistributor;
+uint64_t g_redistributor_physical;
+
+uint32_t Read32(uint64_t address) { return *reinterpret_cast<volatile uint32_t*>(address); }
+uint64_t Read64(uint64_t address) { return *reinterpret_cast<volatile uint64_t*>(address); }
+void Write32(uint64_t address, uint32_t value) {
+  *reinterpret_cast<volatile uint32_t*>(address) = value;
+}
+
+void WaitClear(uint64_t address, uint32_t bit, const char* what) {
+  for (int i = 0; i < kPatience; ++i) {
+    if ((Read32(address) & bit) == 0) return;
+  }
+  Fatal(what);
+}
+
+// GICR_TYPER holds the affinity in its upper half; MPIDR_EL1 has Aff3 apart.
+void FindRedistributor() {
+  const uint64_t mpidr = BULKHEAD_READ_REGISTER(mpidr_el1);
+  const uint64_t affinity = (mpidr & 0xffffff) | (mpidr >> 32 & 0xff) << 24;
+  for (uint32_t region = 0; region < g_info.redistributor_count; ++region) {
+    const GicInfo::Range& range = g_info.redistributors[region];
+    uint64_t offset = 0;
+    while (offset + kRedistributorStride <= range.length) {
+      const uint64_t type = Read64(g_mapping.redistributors[region] + offset + kRedistributorType);
+      if (type >> 32 == affinity) {
+        g_redistributor = g_mapping.redistributors[region] + offset;
+        g_redistributor_physical = range.start + offset;
+        return;
+      }
+      if ((type & kTypeLast) != 0) break;
+      offset += (type & kTypeVirtualLpis) != 0 ? kRedistributorStrideV4 : kRedistributorStride;
+    }
+  }
+  Fatal("the interrupt controller has no redistributor for this processor");
+}
+
+void InitializeDistributor() {
+  const uint64_t base = g_mapping.distributor;
+  Write32(base + kDistributorControl, 0);
+  WaitClear(base + kDistributorControl, kControlBusy, "the interrupt controller does not answer");
+  // Shared interrupts that the firmware used. ITLinesNumber: 32 of them each.
+  const uint32_t words = (Read32(base + kDistributorType) & 0x1f) + 1;
+  for (uint32_t word = 1; word < words; ++word) {
+    Write32(base + kDistributorClearEnable + uint64_t{4} * word, ~uint32_t{0});
+  }
+  Write32(base + kDistributorControl, kControlAffinity);
+  Write32(base + kDistributorControl, kControlAffinity | kControlGroup1);
+  WaitClear(base + kDistributorControl, kControlBusy, "the interrupt controller does not answer");
+}
+
+void InitializeRedistributor() {
+  const uint64_t base = g_redistributor;
+  Write32(base + kRedistributorWaker, Read32(base + kRedistributorWaker) & ~kWakerSleep);
+  WaitClear(base + kRedistributorWaker, kWakerAsleep, "the redistributor does not wake");
+  Write32(base + kPrivateClearEnable, ~uint32_t{0});
+  Write32(base + kPrivateClearActive, ~uint32_t{0});
+  Write32(base + kPrivateGroup, ~uint32_t{0});
+  for (uint64_t word = 0; word < 8; ++word) Write32(base + kPrivatePriority + 4 * word, kPriority);
+  Write32(base + kPrivateSetEnable, uint32_t{1} << g_info.hypervisor_timer_interrupt |
+                                        uint32_t{1} << g_info.virtual_timer_interrupt |
+                                        uint32_t{1} << g_info.maintenance_interrupt);
+}
+
+void InitializeInterface() {
+  BULKHEAD_WRITE_REGISTER(icc_sre_el2, kSreEnable);
+  InstructionBarrier();
+  BULKHEAD_WRITE_REGISTER(icc_pmr_el1, 0xff);
+  BULKHEAD_WRITE_REGISTER(icc_ctlr_el1, kDropOnly);
+  BULKHEAD_WRITE_REGISTER(icc_bpr1_el1, 0);
+  BULKHEAD_WRITE_REGISTER(icc_igrpen1_el1, 1);
+  InstructionBarrier();
+}
+
+}  // namespace
+
+void SetGic(const GicInfo& info, const GicMapping& mapping) {
+  g_info = info;
+  g_mapping = mapping;
+  SetIts(mapping.its, info.its);
+}
+
+const GicInfo& Gic() { return g_info; }
+
+uint64_t Redistributor() { return g_redistributor; }
+uint64_t RedistributorPhysical() { return g_redistributor_physical; }
+
+void InitializeGic() {
+  FindRedistributor();
+  InitializeDistributor();
+  InitializeRedistributor();
+  InitializeInterface();
+}
+
+void SetTimerActive(bool active) {
+  Write32(g_redistributor + (active ? kPrivateSetActive : kPrivateClearActive),
+          uint32_t{1} << g_info.virtual_timer_interrupt);
+  // It must be so before the guest can be interrupted.
+  asm volatile("dsb sy" : : : "memory");
+}
+
+}  // namespace bulkhead::arch

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#ifndef BULKHEAD_ARCH_AARCH64_GIC_H_
+#define BULKHEAD_ARCH_AARCH64_GIC_H_
+
+// The machine's GICv3 (Arm IHI 0069): distributor, this CPU's redistributor and interface.
+
+#include <cstdint>
+
+#include "base/address.h"
+#include "base/status.h"
+#include "boot/boot_info.h"
+
+namespace bulkhead::arch {
+
+inline constexpr uint32_t kFirstSpecialInterrupt = 1020;  // up to 1023: there is none
+inline constexpr uint32_t kFirstMessageInterrupt = 8192;
+
+// Where the registers are mapped, in kDeviceMap; what does not exist is 0.
+struct GicMapping {
+  uint64_t distributor = 0;
+  uint64_t redistributors[kMaxRedistributorRegions] = {};
+  uint64_t its = 0;
+};
+inline constexpr uint64_t kGicDistributorBytes = 64 * 1024;
+inline constexpr uint64_t kGicItsBytes = 128 * 1024;
+
+// Remembers what the loader found. Before InitializeGic.
+void SetGic(const GicInfo& info, const GicMapping& mapping);
+const GicInfo& Gic();
+
+// Turns the distributor, this CPU's redistributor and its interface on: nothing is enabled but the
+// timer of the hypervisor, the guests' virtual timer and the maintenance interrupt.
+void InitializeGic();
+
+// Whether the CPU is to hold the guests' timer interrupt active, which keeps it from coming again.
+void SetTimerActive(bool active);
+
+// The message interrupts (LPIs) of this CPU, by the tables in `pages`: kGicPages of them, zeroed,
+// 64 KiB aligned. Without an ITS nothing happens.
+inline constexpr uint64_t kGicPages = 48;
+void InitializeMessages(HostPhysical pages);
+
+// Maps the next event of a device to LPI kFirstMessageInterrupt + `index`: what it has to write,
+// and where. kNotSupported: no ITS, or not for such an id; kNoMemory: too many.
+struct GicMessage {
+  uint64_t address;  // physical
+  uint32_t data;
+};
+Result<GicMessage> MapMessage(uint64_t device, uint32_t index);
+inline constexpr uint32_t kMaxMessages = 256;
+
+// Between gic.cc and its.cc.
+void SetIts(uint64_t mapped, uint64_t physical);
+uint64_t Redistributor();          // this CPU's, mapped
+uint64_t RedistributorPhysical();  // its address on the bus
+
+}  // namespace bulkhead::arch
+
+#endif  // BULKHEAD_ARCH_AARCH64_GIC_H_
