@@ -207,9 +207,11 @@ GuestEnter:
   ldp x0, x1, [x0, #0]
   eret
 
-// From GuestVectors: X0 = Vcpu, X1 = kind, the guest's own X0 and X1 on the stack.
+// From GuestVectors: X0 = Vcpu, X1 = kind, the guest's own X0 and X1 on the stack. The processor sets
+// PAN itself only where HCR_EL2.TGE is set (Arm ARM, SCTLR_EL2.SPAN): here it is still the guest's.
   .balign 16
 GuestExit:
+  msr pan, #1
   stp x2, x3, [x0, #16]
   stp x4, x5, [x0, #32]
   stp x6, x7, [x0, #48]
