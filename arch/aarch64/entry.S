@@ -35,8 +35,10 @@
   mrs x2, elr_el2
   mrs x3, spsr_el2
   mrs x4, esr_el2
+  mrs x5, tpidr_el0
   stp x1, x2, [x0, #248]
   stp x3, x4, [x0, #264]
+  str x5, [x0, #280]
 .endm
 
 // User mode's registers go where SP points: into the running thread's UserContext.
@@ -99,6 +101,7 @@ HostVectors:
   vector CrashIrq
   vector CrashFiq
   vector CrashSerror
+  .org HostVectors + 16 * 128  // an error if one of them is too long
 
 // While a guest runs: SP is where GuestEnter left it.
 .macro guest_exit kind
@@ -131,6 +134,7 @@ GuestVectors:
   guest_exit 1
   vector CrashFiq
   vector CrashSerror
+  .org GuestVectors + 16 * 128
 
   .text
 CrashSync:
@@ -149,9 +153,11 @@ ReturnToUser:
   mov sp, x0
   ldp x1, x2, [sp, #248]
   ldr x3, [sp, #264]
+  ldr x4, [sp, #280]
   msr sp_el0, x1
   msr elr_el2, x2
   msr spsr_el2, x3
+  msr tpidr_el0, x4
   ldp x0, x1, [sp, #0]
   ldp x2, x3, [sp, #16]
   ldp x4, x5, [sp, #32]

@@ -226,7 +226,6 @@ void Vcpu::LeaveGuest() {
 #define BULKHEAD_SAVE(name, assembler, reset) thread_[name] = BULKHEAD_READ_REGISTER(assembler);
   BULKHEAD_THREAD_REGISTERS(BULKHEAD_SAVE)
 #undef BULKHEAD_SAVE
-  BULKHEAD_WRITE_REGISTER(tpidr_el0, 0);
   BULKHEAD_WRITE_REGISTER(tpidrro_el0, 0);
   BULKHEAD_WRITE_REGISTER(cntv_ctl_el02, 0);
   InstructionBarrier();
