@@ -146,7 +146,9 @@ inline constexpr unsigned kPfr0Ras = 28;
 inline constexpr unsigned kPfr0Gic = 24;
 inline constexpr unsigned kDfr0PmuVer = 8;
 inline constexpr unsigned kMmfr0PaRange = 0;
+inline constexpr unsigned kMmfr0Fgt = 56;
 inline constexpr unsigned kMmfr1VmidBits = 4;
+inline constexpr unsigned kMmfr1Hcx = 40;
 
 }  // namespace bulkhead::arch
 
