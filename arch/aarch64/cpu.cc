@@ -126,14 +126,18 @@ Result<Message> AllocateMessage(Cpu&, uint64_t device) {
 
 void ResumeUser(Cpu&, UserContext& context) { ReturnToUser(&context); }
 
+bool HandleAcknowledged(uint64_t intid) {
+  if (intid >= kFirstSpecialInterrupt && intid < kFirstMessageInterrupt) return false;
+  HandleInterruptId(intid);
+  BULKHEAD_WRITE_REGISTER(icc_eoir1_el1, intid);
+  if (intid < kFirstMessageInterrupt) BULKHEAD_WRITE_REGISTER(icc_dir_el1, intid);
+  InstructionBarrier();
+  return true;
+}
+
 void TakeInterrupts() {
   for (;;) {
-    const uint64_t intid = BULKHEAD_READ_REGISTER(icc_iar1_el1) & 0xffffff;
-    if (intid >= kFirstSpecialInterrupt && intid < kFirstMessageInterrupt) return;
-    HandleInterruptId(intid);
-    BULKHEAD_WRITE_REGISTER(icc_eoir1_el1, intid);
-    if (intid < kFirstMessageInterrupt) BULKHEAD_WRITE_REGISTER(icc_dir_el1, intid);
-    InstructionBarrier();
+    if (!HandleAcknowledged(BULKHEAD_READ_REGISTER(icc_iar1_el1) & 0xffffff)) return;
   }
 }
 
