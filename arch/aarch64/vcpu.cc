@@ -118,6 +118,7 @@ void Vcpu::Reset() {
   deferred_error_ = 0;
   vector_ = {};
   pstate_ = kStateAtReset;
+  flush_ = true;
 }
 
 void Vcpu::Load(Cpu& cpu) {
@@ -134,6 +135,10 @@ void Vcpu::Load(Cpu& cpu) {
     BULKHEAD_WRITE_REGISTER(vmpidr_el2, uint64_t{1} << 31 | id_);
     cpu.loaded_vcpu = this;
     loaded_vmid_ = 0;
+    // A guest may use an ASID, or no translation at all, differently on each of its processors,
+    // which have TLBs of their own; here they share one and the VMID (Arm ARM D8.13.1).
+    if (tag_->last_vcpu != id_) flush_ = true;
+    tag_->last_vcpu = id_;
   }
   AssignVmid(cpu, *tag_);
   if (loaded_vmid_ != tag_->vmid) {

@@ -30,6 +30,7 @@ enum class RunOutcome {
 struct VmTag {
   uint64_t generation = 0;  // of Cpu::vmid_generation
   uint32_t vmid = 0;
+  uint32_t last_vcpu = ~uint32_t{0};  // whose translations the TLB may hold
 };
 
 // The first members are known to entry.S by offset.
