@@ -259,14 +259,12 @@ RunOutcome Vcpu::Run(Cpu& cpu, abi::VcpuState& state) {
   return SlowExit(state);
 }
 
-bool Vcpu::TimerExpired() const {
-  return (thread_[kCntvCtl] & (kTimerOn | kTimerMasked)) == kTimerOn && gic_.timer_enabled() &&
-         Now() >= TimerDeadline();
-}
+bool Vcpu::TimerExpired() const { return Now() >= TimerDeadline(); }
 
 uint64_t Vcpu::TimerDeadline() const {
   constexpr uint64_t kNever = ~uint64_t{0};
   if ((thread_[kCntvCtl] & (kTimerOn | kTimerMasked)) != kTimerOn) return kNever;
+  if (!gic_.timer_enabled()) return kNever;  // it would not wake the guest, however often it fires
   const uint64_t compare = thread_[kCntvCval];
   const uint64_t deadline = compare + counter_offset_;
   return deadline < compare ? kNever : deadline;

@@ -67,7 +67,7 @@ class Vcpu {
   Sent LastSent() const { return {sent_, sent_ >> 24 & 0xf}; }
   bool Receives(const Sent& sent) const;
 
-  // When its timer fires, in counter ticks; ~0: never.
+  // When its timer wakes it, in counter ticks; ~0: never.
   uint64_t TimerDeadline() const;
 
   // The next entry forgets the guest's cached translations.
