@@ -122,6 +122,10 @@ extern "C" [[noreturn]] void HandleUserInterrupt() {
 // `kind`: of the vector: 0 synchronous, 1 IRQ, 2 FIQ, 3 SError. Interrupts are always masked here.
 extern "C" [[noreturn]] void HandleCrash(UserContext* context, uint64_t kind) {
   constexpr const char* kKinds[] = {"", "unexpected IRQ", "unexpected FIQ", "SError"};
+  // A report that crashes itself is not begun again and again.
+  static bool crashed = false;
+  if (crashed) ResetMachine();
+  crashed = true;
   Text<200> line;
   line << "bulkhead: crash: " << (kind == 0 ? FaultName(context->FaultCode()) : kKinds[kind & 3])
        << " in "
@@ -129,6 +133,7 @@ extern "C" [[noreturn]] void HandleCrash(UserContext* context, uint64_t kind) {
   LogLine(line.view());
   LogContext(*context);
   LogBacktrace(context->pc, context->FramePointer());
+  ReportLastTrace();
   Fatal("the hypervisor crashed; the lines above say where");
 }
 
