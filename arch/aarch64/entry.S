@@ -8,6 +8,14 @@
 #define VCPU_PC 248
 #define VCPU_PSTATE 256
 
+// What follows is not executed, not even by speculation (Arm's whitepaper on straight-line
+// speculation, 2020).
+.macro return_exception
+  eret
+  dsb nsh
+  isb
+.endm
+
 // Stores X0 to X30 at SP.
 .macro store_general
   stp x0, x1, [sp, #0]
@@ -174,7 +182,7 @@ ReturnToUser:
   ldp x26, x27, [sp, #208]
   ldp x28, x29, [sp, #224]
   ldr x30, [sp, #240]
-  eret
+  return_exception
 
 // void GuestEnter(Vcpu*): runs the guest until an exit that FastExit leaves to the rest. struct
 // arch::Vcpu: X0 to X30, PC and PSTATE at 0. The guest's system registers are loaded, HCR_EL2 and
@@ -211,7 +219,7 @@ GuestEnter:
   ldp x28, x29, [x0, #224]
   ldr x30, [x0, #240]
   ldp x0, x1, [x0, #0]
-  eret
+  return_exception
 
 // From GuestVectors: X0 = Vcpu, X1 = kind, the guest's own X0 and X1 on the stack. The processor sets
 // PAN itself only where HCR_EL2.TGE is set (Arm ARM, SCTLR_EL2.SPAN): here it is still the guest's.
