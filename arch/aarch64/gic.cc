@@ -35,7 +35,9 @@ constexpr uint64_t kPrivatePriority = kPrivateFrame + 0x400;
 constexpr uint32_t kPriority = 0xa0a0a0a0;  // of four interrupts
 constexpr uint8_t kGuestPriority = 0xc0;    // less urgent
 
-constexpr uint64_t kSreEnable = 0xf;    // ICC_SRE_EL2: system registers, here and at EL1
+// ICC_SRE_EL2 and ICC_SRE_EL1: system registers, no bypass. Without ICC_SRE_EL2.Enable the latter,
+// of which there is no virtual one, is not the guests'.
+constexpr uint64_t kSystemRegisters = 7;
 constexpr uint64_t kDropOnly = 1 << 1;  // ICC_CTLR_EL1.EOImode: deactivation is separate
 constexpr int kPatience = 1000000;      // reads of a register that should change at once
 
@@ -114,7 +116,9 @@ void InitializeRedistributor() {
 }
 
 void InitializeInterface() {
-  BULKHEAD_WRITE_REGISTER(icc_sre_el2, kSreEnable);
+  BULKHEAD_WRITE_REGISTER(icc_sre_el2, kSystemRegisters);
+  InstructionBarrier();
+  BULKHEAD_WRITE_REGISTER(icc_sre_el1, kSystemRegisters);
   InstructionBarrier();
   BULKHEAD_WRITE_REGISTER(icc_pmr_el1, 0xff);
   BULKHEAD_WRITE_REGISTER(icc_ctlr_el1, kDropOnly);
