@@ -54,6 +54,12 @@ Status EnableVirtualization(Cpu& cpu) {
   BULKHEAD_WRITE_REGISTER(vtcr_el2, StageTwoControl(range, wide));
 
   const uint64_t type = BULKHEAD_READ_REGISTER(ich_vtr_el2);
+  constexpr uint64_t kRaisesErrors = 1 << 22;  // SEIS
+  if ((type & kRaisesErrors) != 0) {
+    // SErrors come to the hypervisor, which does not survive them.
+    g_problem = "a guest could raise SErrors by its interrupt controller";
+    return Status::kNotSupported;
+  }
   g_list_registers = static_cast<uint32_t>(type & 0x1f) + 1;
   if (g_list_registers > kMaxListRegisters) g_list_registers = kMaxListRegisters;
   // 5 bits of preemption fit one register, 6 two, 7 four (Arm IHI 0069, 12.4.7).
