@@ -130,6 +130,8 @@ void Vcpu::Load(Cpu& cpu) {
       RestoreVector(vector_.data());
     }
     if (HasRas()) asm volatile("msr s3_4_c12_c1_1, %0" : : "r"(deferred_error_));
+    // Guests are not offered it: nothing is to be found there.
+    if (HasSecondThreadPointer()) asm volatile("msr s3_3_c13_c0_5, xzr");
     LoadInterface();
     // Affinity level 0 is the number; bit 31 is always one (Arm ARM D17.2.102).
     BULKHEAD_WRITE_REGISTER(vmpidr_el2, uint64_t{1} << 31 | id_);

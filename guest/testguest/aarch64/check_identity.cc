@@ -103,6 +103,7 @@ void CheckIdentity() {
   CheckFirmware();
   CheckFeatures();
   CheckRefusals();
+  CheckReach();
 }
 
 }  // namespace bulkhead::testguest
