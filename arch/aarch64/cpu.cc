@@ -39,6 +39,23 @@ void HandleInterruptId(uint64_t intid) {
   // Others are leftovers of a guest that is not running: its timer, its list registers.
 }
 
+// Extensions that let guests at more registers (GCS, SME's TPIDR2, permission indirection, branch
+// records, ...) do so by bits that are to be set, and firmware may leave anything there: all zero.
+// The assembler has no names for them at this level of the architecture (Arm ARM D17.2, HCRX_EL2
+// and HFGRTR_EL2 to HFGITR_EL2; D17.3, HDFGRTR_EL2).
+void ForbidExtensions() {
+  if (IdField(BULKHEAD_READ_REGISTER(id_aa64mmfr1_el1), kMmfr1Hcx) != 0) {
+    BULKHEAD_WRITE_REGISTER(s3_4_c1_c2_2, 0);  // HCRX_EL2
+  }
+  if (IdField(BULKHEAD_READ_REGISTER(id_aa64mmfr0_el1), kMmfr0Fgt) != 0) {
+    BULKHEAD_WRITE_REGISTER(s3_4_c1_c1_4, 0);  // HFGRTR_EL2
+    BULKHEAD_WRITE_REGISTER(s3_4_c1_c1_5, 0);  // HFGWTR_EL2
+    BULKHEAD_WRITE_REGISTER(s3_4_c1_c1_6, 0);  // HFGITR_EL2
+    BULKHEAD_WRITE_REGISTER(s3_4_c3_c1_4, 0);  // HDFGRTR_EL2
+    BULKHEAD_WRITE_REGISTER(s3_4_c3_c1_5, 0);  // HDFGWTR_EL2
+  }
+}
+
 }  // namespace
 
 Status InitializeCpu(Cpu& cpu, HostPhysical pages) {
@@ -54,6 +71,7 @@ Status InitializeCpu(Cpu& cpu, HostPhysical pages) {
   BULKHEAD_WRITE_REGISTER(cptr_el2, kHostCptr);
   BULKHEAD_WRITE_REGISTER(mdcr_el2, kMdcr);
   BULKHEAD_WRITE_REGISTER(hstr_el2, 0);
+  ForbidExtensions();
   BULKHEAD_WRITE_REGISTER(mdscr_el1, 0);
   const uint64_t performance = IdField(BULKHEAD_READ_REGISTER(id_aa64dfr0_el1), kDfr0PmuVer);
   if (performance != 0 && performance != 0xf) BULKHEAD_WRITE_REGISTER(pmuserenr_el0, 0);
@@ -108,14 +126,18 @@ Result<Message> AllocateMessage(Cpu&, uint64_t device) {
 
 void ResumeUser(Cpu&, UserContext& context) { ReturnToUser(&context); }
 
+bool HandleAcknowledged(uint64_t intid) {
+  if (intid >= kFirstSpecialInterrupt && intid < kFirstMessageInterrupt) return false;
+  HandleInterruptId(intid);
+  BULKHEAD_WRITE_REGISTER(icc_eoir1_el1, intid);
+  if (intid < kFirstMessageInterrupt) BULKHEAD_WRITE_REGISTER(icc_dir_el1, intid);
+  InstructionBarrier();
+  return true;
+}
+
 void TakeInterrupts() {
   for (;;) {
-    const uint64_t intid = BULKHEAD_READ_REGISTER(icc_iar1_el1) & 0xffffff;
-    if (intid >= kFirstSpecialInterrupt && intid < kFirstMessageInterrupt) return;
-    HandleInterruptId(intid);
-    BULKHEAD_WRITE_REGISTER(icc_eoir1_el1, intid);
-    if (intid < kFirstMessageInterrupt) BULKHEAD_WRITE_REGISTER(icc_dir_el1, intid);
-    InstructionBarrier();
+    if (!HandleAcknowledged(BULKHEAD_READ_REGISTER(icc_iar1_el1) & 0xffffff)) return;
   }
 }
 

@@ -8,6 +8,14 @@
 #define VCPU_PC 248
 #define VCPU_PSTATE 256
 
+// What follows is not executed, not even by speculation (Arm's whitepaper on straight-line
+// speculation, 2020).
+.macro return_exception
+  eret
+  dsb nsh
+  isb
+.endm
+
 // Stores X0 to X30 at SP.
 .macro store_general
   stp x0, x1, [sp, #0]
@@ -35,8 +43,10 @@
   mrs x2, elr_el2
   mrs x3, spsr_el2
   mrs x4, esr_el2
+  mrs x5, tpidr_el0
   stp x1, x2, [x0, #248]
   stp x3, x4, [x0, #264]
+  str x5, [x0, #280]
 .endm
 
 // User mode's registers go where SP points: into the running thread's UserContext.
@@ -99,6 +109,7 @@ HostVectors:
   vector CrashIrq
   vector CrashFiq
   vector CrashSerror
+  .org HostVectors + 16 * 128  // an error if one of them is too long
 
 // While a guest runs: SP is where GuestEnter left it.
 .macro guest_exit kind
@@ -131,6 +142,7 @@ GuestVectors:
   guest_exit 1
   vector CrashFiq
   vector CrashSerror
+  .org GuestVectors + 16 * 128
 
   .text
 CrashSync:
@@ -149,9 +161,11 @@ ReturnToUser:
   mov sp, x0
   ldp x1, x2, [sp, #248]
   ldr x3, [sp, #264]
+  ldr x4, [sp, #280]
   msr sp_el0, x1
   msr elr_el2, x2
   msr spsr_el2, x3
+  msr tpidr_el0, x4
   ldp x0, x1, [sp, #0]
   ldp x2, x3, [sp, #16]
   ldp x4, x5, [sp, #32]
@@ -168,7 +182,7 @@ ReturnToUser:
   ldp x26, x27, [sp, #208]
   ldp x28, x29, [sp, #224]
   ldr x30, [sp, #240]
-  eret
+  return_exception
 
 // void GuestEnter(Vcpu*): runs the guest until an exit that FastExit leaves to the rest. struct
 // arch::Vcpu: X0 to X30, PC and PSTATE at 0. The guest's system registers are loaded, HCR_EL2 and
@@ -205,11 +219,13 @@ GuestEnter:
   ldp x28, x29, [x0, #224]
   ldr x30, [x0, #240]
   ldp x0, x1, [x0, #0]
-  eret
+  return_exception
 
-// From GuestVectors: X0 = Vcpu, X1 = kind, the guest's own X0 and X1 on the stack.
+// From GuestVectors: X0 = Vcpu, X1 = kind, the guest's own X0 and X1 on the stack. The processor sets
+// PAN itself only where HCR_EL2.TGE is set (Arm ARM, SCTLR_EL2.SPAN): here it is still the guest's.
   .balign 16
 GuestExit:
+  msr pan, #1
   stp x2, x3, [x0, #16]
   stp x4, x5, [x0, #32]
   stp x6, x7, [x0, #48]

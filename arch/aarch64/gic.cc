@@ -32,9 +32,12 @@ constexpr uint64_t kPrivateClearEnable = kPrivateFrame + 0x180;
 constexpr uint64_t kPrivateSetActive = kPrivateFrame + 0x300;
 constexpr uint64_t kPrivateClearActive = kPrivateFrame + 0x380;
 constexpr uint64_t kPrivatePriority = kPrivateFrame + 0x400;
-constexpr uint32_t kPriority = 0xa0a0a0a0;
+constexpr uint32_t kPriority = 0xa0a0a0a0;  // of four interrupts
+constexpr uint8_t kGuestPriority = 0xc0;    // less urgent
 
-constexpr uint64_t kSreEnable = 0xf;    // ICC_SRE_EL2: system registers, here and at EL1
+// ICC_SRE_EL2 and ICC_SRE_EL1: system registers, no bypass. Without ICC_SRE_EL2.Enable the latter,
+// of which there is no virtual one, is not the guests'.
+constexpr uint64_t kSystemRegisters = 7;
 constexpr uint64_t kDropOnly = 1 << 1;  // ICC_CTLR_EL1.EOImode: deactivation is separate
 constexpr int kPatience = 1000000;      // reads of a register that should change at once
 
@@ -47,6 +50,10 @@ uint32_t Read32(uint64_t address) { return *reinterpret_cast<volatile uint32_t*>
 uint64_t Read64(uint64_t address) { return *reinterpret_cast<volatile uint64_t*>(address); }
 void Write32(uint64_t address, uint32_t value) {
   *reinterpret_cast<volatile uint32_t*>(address) = value;
+}
+
+void Write8(uint64_t address, uint8_t value) {
+  *reinterpret_cast<volatile uint8_t*>(address) = value;
 }
 
 void WaitClear(uint64_t address, uint32_t bit, const char* what) {
@@ -99,13 +106,19 @@ void InitializeRedistributor() {
   Write32(base + kPrivateClearActive, ~uint32_t{0});
   Write32(base + kPrivateGroup, ~uint32_t{0});
   for (uint64_t word = 0; word < 8; ++word) Write32(base + kPrivatePriority + 4 * word, kPriority);
+  // What a guest can raise again and again never hides an interrupt of the host's, so that
+  // Vcpu::TakeInterrupt always sees that first.
+  Write8(base + kPrivatePriority + g_info.virtual_timer_interrupt, kGuestPriority);
+  Write8(base + kPrivatePriority + g_info.maintenance_interrupt, kGuestPriority);
   Write32(base + kPrivateSetEnable, uint32_t{1} << g_info.hypervisor_timer_interrupt |
                                         uint32_t{1} << g_info.virtual_timer_interrupt |
                                         uint32_t{1} << g_info.maintenance_interrupt);
 }
 
 void InitializeInterface() {
-  BULKHEAD_WRITE_REGISTER(icc_sre_el2, kSreEnable);
+  BULKHEAD_WRITE_REGISTER(icc_sre_el2, kSystemRegisters);
+  InstructionBarrier();
+  BULKHEAD_WRITE_REGISTER(icc_sre_el1, kSystemRegisters);
   InstructionBarrier();
   BULKHEAD_WRITE_REGISTER(icc_pmr_el1, 0xff);
   BULKHEAD_WRITE_REGISTER(icc_ctlr_el1, kDropOnly);

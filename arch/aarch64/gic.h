@@ -51,6 +51,10 @@ struct GicMessage {
 Result<GicMessage> MapMessage(uint64_t device, uint32_t index);
 inline constexpr uint32_t kMaxMessages = 256;
 
+// Handles an interrupt of the host's that ICC_IAR1_EL1 gave, and ends it; false: there was none
+// after all. In cpu.cc.
+bool HandleAcknowledged(uint64_t intid);
+
 // Between gic.cc and its.cc.
 void SetIts(uint64_t mapped, uint64_t physical);
 uint64_t Redistributor();          // this CPU's, mapped

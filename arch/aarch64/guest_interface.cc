@@ -119,6 +119,11 @@ bool Vcpu::TakeInterrupt() {
   if (intid == Gic().virtual_timer_interrupt) {
     // Active from here on, until the guest deactivates its own: it does not come again meanwhile.
     const uint64_t taken = BULKHEAD_READ_REGISTER(icc_iar1_el1) & kIntidMask;
+    if (taken != intid) {
+      // A more urgent one came in between, or the timer has changed its mind.
+      HandleAcknowledged(taken);
+      return false;
+    }
     BULKHEAD_WRITE_REGISTER(icc_eoir1_el1, taken);
     gic_.Request(static_cast<uint32_t>(intid), 0);
   } else if (intid != Gic().maintenance_interrupt) {

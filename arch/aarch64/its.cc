@@ -18,6 +18,7 @@ namespace {
 
 // ITS registers (12.19) and those of the redistributor for LPIs (12.11).
 constexpr uint64_t kControl = 0x0;
+constexpr uint32_t kQuiescent = uint32_t{1} << 31;  // off, and nothing is under way
 constexpr uint64_t kType = 0x8;
 constexpr uint64_t kCommandBase = 0x80;
 constexpr uint64_t kCommandWriter = 0x88;
@@ -37,6 +38,8 @@ constexpr uint64_t kTableCached = uint64_t{7} << 59 | 1 << 10;
 constexpr uint64_t kLpiCached = 7 << 7 | 1 << 10;
 constexpr uint64_t kDeviceTable = 1;
 constexpr uint64_t kCollectionTable = 4;
+
+constexpr int kPatience = 1000000;  // reads of a register that should change at once
 
 // INTIDs have 14 bits: LPIs 8192 to 16383, a byte of configuration and a bit of state each.
 constexpr uint64_t kIntidBits = 14;
@@ -97,7 +100,7 @@ bool Issue(const Command& command) {
   CleanToMemory(slot);
   g_next_command = (g_next_command + 1) % kCommands;
   Register64(g_its, kCommandWriter) = g_next_command * sizeof(Command);
-  for (int i = 0; i < 1000000; ++i) {
+  for (int i = 0; i < kPatience; ++i) {
     if (Register64(g_its, kCommandReader) == g_next_command * sizeof(Command)) return true;
   }
   return false;  // stalled: a command it did not like
@@ -126,6 +129,7 @@ void SetIts(uint64_t mapped, uint64_t physical) {
 
 void InitializeMessages(HostPhysical pages) {
   if (g_its == 0) return;
+  ClearPages(pages, kGicPages * kPageSize);  // in memory, for tables that are not kept coherent
   const auto take = [&pages](uint64_t count) {
     const HostPhysical taken = pages;
     pages = pages + count * kPageSize;
@@ -153,6 +157,8 @@ void InitializeMessages(HostPhysical pages) {
   Register32(redistributor, kLpiControl) = kLpiEnable;
 
   Register32(g_its, kControl) = 0;
+  for (int i = 0; i < kPatience && (Register32(g_its, kControl) & kQuiescent) == 0; ++i) {
+  }
   g_device_limit = SetTable(kDeviceTable, devices, kDeviceTablePages);
   // An ITS may keep a few collections itself, and then has no table of them.
   (void)SetTable(kCollectionTable, collections, 1);

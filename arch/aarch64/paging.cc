@@ -26,6 +26,7 @@ namespace bulkhead::arch {
 namespace {
 
 constexpr uint64_t kGigabyte = uint64_t{1} << 30;
+constexpr uint64_t kAsid = uint64_t{1} << 48;  // in TTBR1_EL2, for both halves (TCR_EL2.A1)
 
 HostPhysical g_no_user;  // an empty table for the lower half
 
@@ -152,10 +153,10 @@ void EnterOwnAddressSpace(const BootInfo& boot, EarlyMemory& early) {
               {.write = true});
   g_no_user = early.Take(1);
 
-  // Every page that is mapped by both tables, this code among them, is mapped alike but for its
-  // rights: no break-before-make is needed for those (Arm ARM D8.14.1).
+  // Blocks become pages under this very code, without break-before-make (Arm ARM D8.14.1): with the
+  // new table comes a new ASID, and start.S has mapped the image with the old one.
   asm volatile("dsb ishst" : : : "memory");
-  BULKHEAD_WRITE_REGISTER(ttbr1_el2, Raw(builder.root()));
+  BULKHEAD_WRITE_REGISTER(ttbr1_el2, kAsid | Raw(builder.root()));
   InstructionBarrier();
   if (console != 0) MoveConsole(console);
   BULKHEAD_WRITE_REGISTER(ttbr0_el2, Raw(g_no_user));

@@ -144,9 +144,12 @@ inline constexpr uint64_t kIccSgi1r = SysReg(3, 0, 12, 11, 5);
 constexpr uint64_t IdField(uint64_t id, unsigned shift) { return id >> shift & 0xf; }
 inline constexpr unsigned kPfr0Ras = 28;
 inline constexpr unsigned kPfr0Gic = 24;
+inline constexpr unsigned kPfr1Sme = 24;
 inline constexpr unsigned kDfr0PmuVer = 8;
 inline constexpr unsigned kMmfr0PaRange = 0;
+inline constexpr unsigned kMmfr0Fgt = 56;
 inline constexpr unsigned kMmfr1VmidBits = 4;
+inline constexpr unsigned kMmfr1Hcx = 40;
 
 }  // namespace bulkhead::arch
 

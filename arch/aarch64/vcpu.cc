@@ -113,6 +113,7 @@ void Vcpu::Reset() {
   deferred_error_ = 0;
   vector_ = {};
   pstate_ = kStateAtReset;
+  flush_ = true;
 }
 
 void Vcpu::Load(Cpu& cpu) {
@@ -124,11 +125,17 @@ void Vcpu::Load(Cpu& cpu) {
       RestoreVector(vector_.data());
     }
     if (HasRas()) asm volatile("msr s3_4_c12_c1_1, %0" : : "r"(deferred_error_));
+    // Guests are not offered it: nothing is to be found there.
+    if (HasSecondThreadPointer()) asm volatile("msr s3_3_c13_c0_5, xzr");
     LoadInterface();
     // Affinity level 0 is the number; bit 31 is always one (Arm ARM D17.2.102).
     BULKHEAD_WRITE_REGISTER(vmpidr_el2, uint64_t{1} << 31 | id_);
     cpu.loaded_vcpu = this;
     loaded_vmid_ = 0;
+    // A guest may use an ASID, or no translation at all, differently on each of its processors,
+    // which have TLBs of their own; here they share one and the VMID (Arm ARM D8.13.1).
+    if (tag_->last_vcpu != id_) flush_ = true;
+    tag_->last_vcpu = id_;
   }
   AssignVmid(cpu, *tag_);
   if (loaded_vmid_ != tag_->vmid) {
@@ -221,7 +228,6 @@ void Vcpu::LeaveGuest() {
 #define BULKHEAD_SAVE(name, assembler, reset) thread_[name] = BULKHEAD_READ_REGISTER(assembler);
   BULKHEAD_THREAD_REGISTERS(BULKHEAD_SAVE)
 #undef BULKHEAD_SAVE
-  BULKHEAD_WRITE_REGISTER(tpidr_el0, 0);
   BULKHEAD_WRITE_REGISTER(tpidrro_el0, 0);
   BULKHEAD_WRITE_REGISTER(cntv_ctl_el02, 0);
   InstructionBarrier();
@@ -250,14 +256,12 @@ RunOutcome Vcpu::Run(Cpu& cpu, abi::VcpuState& state) {
   return SlowExit(state);
 }
 
-bool Vcpu::TimerExpired() const {
-  return (thread_[kCntvCtl] & (kTimerOn | kTimerMasked)) == kTimerOn && gic_.timer_enabled() &&
-         Now() >= TimerDeadline();
-}
+bool Vcpu::TimerExpired() const { return Now() >= TimerDeadline(); }
 
 uint64_t Vcpu::TimerDeadline() const {
   constexpr uint64_t kNever = ~uint64_t{0};
   if ((thread_[kCntvCtl] & (kTimerOn | kTimerMasked)) != kTimerOn) return kNever;
+  if (!gic_.timer_enabled()) return kNever;  // it would not wake the guest, however often it fires
   const uint64_t compare = thread_[kCntvCval];
   const uint64_t deadline = compare + counter_offset_;
   return deadline < compare ? kNever : deadline;

@@ -14,6 +14,7 @@ uint32_t g_list_registers;
 uint32_t g_priority_registers;
 uint32_t g_vmids;
 bool g_ras;
+bool g_second_thread_pointer;
 
 // VTCR_EL2 (Arm ARM D17.2.159): four levels of 4 KiB tables, walks through cached, inner shareable
 // memory. `range`: ID_AA64MMFR0_EL1.PARange, the size of guest-physical addresses, too.
@@ -36,6 +37,7 @@ uint32_t ListRegisters() { return g_list_registers; }
 uint32_t PriorityRegisters() { return g_priority_registers; }
 uint32_t VmidCount() { return g_vmids; }
 bool HasRas() { return g_ras; }
+bool HasSecondThreadPointer() { return g_second_thread_pointer; }
 
 Status EnableVirtualization(Cpu& cpu) {
   const uint64_t features = BULKHEAD_READ_REGISTER(id_aa64pfr0_el1);
@@ -51,9 +53,17 @@ Status EnableVirtualization(Cpu& cpu) {
   const bool wide = IdField(BULKHEAD_READ_REGISTER(id_aa64mmfr1_el1), kMmfr1VmidBits) == 2;
   g_vmids = wide ? 1 << 16 : 1 << 8;
   g_ras = IdField(features, kPfr0Ras) != 0;
+  const bool sme = IdField(BULKHEAD_READ_REGISTER(id_aa64pfr1_el1), kPfr1Sme) != 0;
+  g_second_thread_pointer = sme && IdField(memory, kMmfr0Fgt) == 0;
   BULKHEAD_WRITE_REGISTER(vtcr_el2, StageTwoControl(range, wide));
 
   const uint64_t type = BULKHEAD_READ_REGISTER(ich_vtr_el2);
+  constexpr uint64_t kRaisesErrors = 1 << 22;  // SEIS
+  if ((type & kRaisesErrors) != 0) {
+    // SErrors come to the hypervisor, which does not survive them.
+    g_problem = "a guest could raise SErrors by its interrupt controller";
+    return Status::kNotSupported;
+  }
   g_list_registers = static_cast<uint32_t>(type & 0x1f) + 1;
   if (g_list_registers > kMaxListRegisters) g_list_registers = kMaxListRegisters;
   // 5 bits of preemption fit one register, 6 two, 7 four (Arm IHI 0069, 12.4.7).

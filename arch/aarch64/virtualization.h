@@ -25,6 +25,9 @@ uint32_t PriorityRegisters();
 uint32_t VmidCount();
 // Whether the processor has RAS registers that guests reach (VDISR_EL2).
 bool HasRas();
+// Whether guests reach SME's TPIDR2_EL0: there is no fine-grained trap that keeps it from them. No
+// processor of Arm's is like that, but QEMU's "max" is up to 7.2.
+bool HasSecondThreadPointer();
 
 }  // namespace bulkhead::arch
 

@@ -39,15 +39,17 @@
    2 Normal non-cacheable (Arm ARM, MAIR_EL1). */
 #define MAIR 0x44ff04
 
-/* Arm ARM, TCR_EL1: 48 bits, 4 KiB pages, inner shareable write-back walks, on both halves. */
+/* Arm ARM, TCR_EL1: 48 bits, 4 KiB pages, inner shareable write-back walks, on both halves; the ASID
+   is TTBR1's. */
 #define TCR ((16 << 0) | (1 << 8) | (1 << 10) | (3 << 12) | (0 << 14) | \
-             (16 << 16) | (1 << 24) | (1 << 26) | (3 << 28) | (2 << 30))
+             (16 << 16) | (1 << 22) | (1 << 24) | (1 << 26) | (3 << 28) | (2 << 30))
 #define TCR_IPS_SHIFT 32
 #define PHYSICAL_48_BITS 5             /* ID_AA64MMFR0_EL1.PARange; more needs larger descriptors */
 
 /* Arm ARM D8.3: descriptors. Accessed; never executable at EL0; devices nowhere executable. */
 #define TABLE 3
 #define NORMAL_BLOCK ((1 << 54) | (1 << 10) | (3 << 8) | (1 << 2) | 1)
+#define NOT_GLOBAL (1 << 11)
 #define DEVICE_BLOCK ((3 << 53) | (1 << 10) | (0 << 2) | 1)
 #define GIGABYTE 0x40000000
 #define SUPERPAGE 0x200000
@@ -202,7 +204,8 @@ make_tables:
   mov x0, x20
   bl map_gigabyte
 
-  /* The image at its link address: entry 511 of the root, 510 of the next table. */
+  /* The image at its link address: entry 511 of the root, 510 of the next table. With ASID 0, so
+     that the hypervisor can map it by smaller pages (arch/aarch64/paging.cc). */
   load_address x0, boot_high_root
   load_address x1, boot_image_gigabytes
   load_address x2, boot_image_superpages
@@ -210,7 +213,7 @@ make_tables:
   str x3, [x0, #(511 * 8)]
   orr x3, x2, #TABLE
   str x3, [x1, #(510 * 8)]
-  ldr x3, =NORMAL_BLOCK
+  ldr x3, =(NORMAL_BLOCK | NOT_GLOBAL)
   orr x3, x3, x22
   mov x4, #SUPERPAGE
   mov x5, #BULKHEAD_IMAGE_SUPERPAGES

@@ -26,12 +26,14 @@ constexpr uint32_t kRevidrEl1 = SystemRegisterId(3, 0, 0, 0, 6);
 constexpr uint32_t kAidrEl1 = SystemRegisterId(3, 1, 0, 0, 7);
 constexpr uint32_t kIccSgi0rEl1 = SystemRegisterId(3, 0, 12, 11, 7);
 constexpr uint32_t kIccAsgi1rEl1 = SystemRegisterId(3, 0, 12, 11, 6);
+constexpr uint32_t kIccSreEl1 = SystemRegisterId(3, 0, 12, 12, 5);
 constexpr uint32_t kCntpctEl0 = SystemRegisterId(3, 3, 14, 0, 1);
 constexpr uint32_t kDcIsw = SystemRegisterId(1, 0, 7, 6, 2);
 constexpr uint32_t kDcCsw = SystemRegisterId(1, 0, 7, 10, 2);
 constexpr uint32_t kDcCisw = SystemRegisterId(1, 0, 7, 14, 2);
 
-constexpr uint64_t kOsLockThere = 1 << 3;  // OSLSR_EL1.OSLM: implemented, not locked
+constexpr uint64_t kSystemRegistersOnly = 7;  // ICC_SRE_EL1: SRE, DFB, DIB (IHI 0069, 12.2.22)
+constexpr uint64_t kOsLockThere = 1 << 3;     // OSLSR_EL1.OSLM: implemented, not locked
 
 // Self-hosted and external debug (Arm ARM D8, D19.3): breakpoints and watchpoints can be set but
 // never hit, the debug communications channel is always empty. All of op0 = 2 but the trace unit's.
@@ -63,6 +65,8 @@ std::optional<uint64_t> ReadSystemRegister(uint32_t id, const SystemRegisterCont
     case kRevidrEl1:
     case kAidrEl1:
       return 0;
+    case kIccSreEl1:
+      return kSystemRegistersOnly;
     case kCntpctEl0:
       return context.counter;
     default:
@@ -74,7 +78,8 @@ std::optional<uint64_t> ReadSystemRegister(uint32_t id, const SystemRegisterCont
 bool IgnoresSystemRegisterWrite(uint32_t id) {
   // Maintenance by set and way: guest memory is coherent, and what another processor caches is not
   // the guest's to clean.
-  constexpr std::array kIgnored = {kActlrEl1, kIccSgi0rEl1, kIccAsgi1rEl1, kDcIsw, kDcCsw, kDcCisw};
+  constexpr std::array kIgnored = {kActlrEl1, kIccSgi0rEl1, kIccAsgi1rEl1, kIccSreEl1,
+                                   kDcIsw,    kDcCsw,       kDcCisw};
   if (id == kOslsrEl1) return false;  // read-only
   return IsDebug(id) || std::ranges::find(kIgnored, id) != kIgnored.end();
 }

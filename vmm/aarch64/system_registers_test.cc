@@ -109,6 +109,12 @@ TEST_F(SystemRegisters, CounterAndWhatDoesNotExist) {
   }
 }
 
+TEST_F(SystemRegisters, InterruptControllerHasSystemRegistersOnly) {
+  constexpr uint32_t kIccSre = SystemRegisterId(3, 0, 12, 12, 5);
+  EXPECT_EQ(Read(kIccSre), 7u);
+  EXPECT_TRUE(IgnoresSystemRegisterWrite(kIccSre));
+}
+
 TEST_F(SystemRegisters, IgnoredWrites) {
   EXPECT_TRUE(IgnoresSystemRegisterWrite(SystemRegisterId(1, 0, 7, 14, 2)));  // DC CISW
   EXPECT_TRUE(IgnoresSystemRegisterWrite(SystemRegisterId(3, 0, 1, 0, 1)));   // ACTLR_EL1

@@ -65,9 +65,14 @@ void CheckRefusals() {
   Check(!READ_REGISTER("s3_0_c10_c4_7", &value), "LORID: undefined");
   Check(!READ_REGISTER("s3_0_c2_c1_0", &value), "pointer authentication key: undefined");
   Check(!READ_REGISTER("s3_4_c1_c1_0", &value), "HCR_EL2: undefined");
+  // Where the processor has SVE, CPACR_EL1.ZEN would trap it to EL1 first.
+  uint64_t cpacr;
+  asm volatile("mrs %0, cpacr_el1" : "=r"(cpacr));
   ExpectUndefined();
+  asm volatile("msr cpacr_el1, %0; isb" : : "r"(cpacr | 3 << 16));
   asm volatile(".inst 0x04bf5020" : : : "x0");  // rdvl x0, #1
   Check(WasUndefined(), "SVE instruction: undefined");
+  asm volatile("msr cpacr_el1, %0; isb" : : "r"(cpacr));
   ExpectUndefined();
   asm volatile(".inst 0");
   Check(WasUndefined(), "no instruction at all: undefined");
@@ -98,6 +103,7 @@ void CheckIdentity() {
   CheckFirmware();
   CheckFeatures();
   CheckRefusals();
+  CheckReach();
 }
 
 }  // namespace bulkhead::testguest

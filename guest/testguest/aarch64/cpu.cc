@@ -52,7 +52,10 @@ extern "C" void HandleException(Frame* frame) {
   }
   uint64_t esr, far;
   asm volatile("mrs %0, esr_el1; mrs %1, far_el1" : "=r"(esr), "=r"(far));
-  if (frame->vector == kSynchronous && ClassOf(esr) == ExceptionClass::kUnknown && expecting) {
+  // Reads among the identification registers may be told apart from others (FEAT_IDST).
+  const bool refused =
+      ClassOf(esr) == ExceptionClass::kUnknown || ClassOf(esr) == ExceptionClass::kSystemRegister;
+  if (frame->vector == kSynchronous && refused && expecting) {
     undefined = true;
     frame->elr += 4;
     return;

@@ -70,6 +70,9 @@ FirmwareResult CallSecureFirmware(uint64_t function, uint64_t x1 = 0);
 void ExpectUndefined();
 bool WasUndefined();
 
+// A part of CheckIdentity.
+void CheckReach();
+
 // A system register by the assembler's name; false: reading it is undefined.
 #define READ_REGISTER(name, value)                          \
   ([](uint64_t* to) {                                       \

@@ -101,6 +101,18 @@ void FindMarks() {
   }
 }
 
+// The same, taken and ended again and again; and as many as it can of those it makes itself.
+[[noreturn]] void StormInterrupts() {
+  EnableInterruptController();
+  Print("# storm\n");
+  asm volatile("msr cntv_cval_el0, xzr; msr cntv_ctl_el0, %0; isb" : : "r"(uint64_t{1}));
+  for (uint64_t intid = 0;; intid = (intid + 1) % 16) {
+    uint64_t taken;
+    asm volatile("msr icc_sgi1r_el1, %0; isb" : : "r"(intid << 24 | 1));
+    asm volatile("mrs %0, icc_iar1_el1; dsb sy; msr icc_eoir1_el1, %0; isb" : "=&r"(taken));
+  }
+}
+
 }  // namespace
 
 void BeHostileToMachine(std::string_view mode) {
@@ -123,6 +135,8 @@ void BeHostileToMachine(std::string_view mode) {
     FindMarks();
   } else if (mode == "timer-storm") {
     StormTimer();
+  } else if (mode == "interrupt-storm") {
+    StormInterrupts();
   }
 }
 

@@ -17,8 +17,8 @@ struct alignas(16) UserContext {
   uint64_t sp;
   uint64_t pc;
   uint64_t pstate;
-  uint64_t syndrome;  // ESR_EL2 of the last exception
-  uint64_t reserved;
+  uint64_t syndrome;        // ESR_EL2 of the last exception
+  uint64_t thread_pointer;  // TPIDR_EL0, which programs may use as they like
 
   uint64_t CallNumber() const { return x[8]; }
   uint64_t Argument(int index) const { return x[index]; }
@@ -38,7 +38,7 @@ struct alignas(16) UserContext {
   void Start(uint64_t entry, uint64_t stack, uint64_t argument);
 };
 static_assert(sizeof(UserContext) == 288);
-static_assert(offsetof(UserContext, sp) == 248 && offsetof(UserContext, pc) == 256);
+static_assert(offsetof(UserContext, sp) == 248 && offsetof(UserContext, thread_pointer) == 280);
 
 }  // namespace bulkhead::arch
 

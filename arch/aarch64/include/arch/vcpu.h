@@ -30,6 +30,7 @@ enum class RunOutcome {
 struct VmTag {
   uint64_t generation = 0;  // of Cpu::vmid_generation
   uint32_t vmid = 0;
+  uint32_t last_vcpu = ~uint32_t{0};  // whose translations the TLB may hold
 };
 
 // The first members are known to entry.S by offset.
@@ -66,7 +67,7 @@ class Vcpu {
   Sent LastSent() const { return {sent_, sent_ >> 24 & 0xf}; }
   bool Receives(const Sent& sent) const;
 
-  // When its timer fires, in counter ticks; ~0: never.
+  // When its timer wakes it, in counter ticks; ~0: never.
   uint64_t TimerDeadline() const;
 
   // The next entry forgets the guest's cached translations.
