@@ -23,6 +23,9 @@ namespace {
 
 constexpr std::chrono::seconds kDeadline(120);
 constexpr char kCrasherElf[] = "tests/crash/crasher_x86_64.elf";
+constexpr char kHypervisorElf[] = "hypervisor/hypervisor_x86_64.elf";
+constexpr char kSupervisorElf[] = "control/supervisor_x86_64.elf";
+constexpr char kVmmElf[] = "vmm/vmm_x86_64.elf";
 
 testing::AssertionResult Has(const std::string& log, const std::string& pattern) {
   if (std::regex_search(log, std::regex(pattern))) return testing::AssertionSuccess();

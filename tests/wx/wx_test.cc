@@ -78,7 +78,7 @@ TEST_P(WriteXorExecute, LivePageTables) {
   Monitor monitor;
   TestNodeOptions options = {
       .pods = {{.name = "chatter", .cmdline = "testguest.mode=chatter"},
-               {.name = "spin", .cmdline = "testguest.mode=spin-cli"}},
+               {.name = "spin", .cmdline = "testguest.mode=spin-masked"}},
       .uefi = GetParam(),
       .qemu_arguments = monitor.QemuArguments(),
   };
