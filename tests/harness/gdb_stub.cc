@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "tests/harness/gdb_registers.h"
+
 namespace bulkhead {
 namespace {
 
@@ -87,9 +89,42 @@ void GdbStub::RunTo(uint64_t address) {
 }
 
 uint64_t GdbStub::ReadRegister(GdbRegister which) {
-  const std::string answer = Ask("p" + Number(which));
+  return ReadRegisterNumber(static_cast<unsigned>(which));
+}
+
+uint64_t GdbStub::ReadRegisterNumber(unsigned number) {
+  const std::string answer = Ask("p" + HexNumber(number));
   if (answer.size() != 16) socket_.Die("register was answered with '" + answer + "'");
   return __builtin_bswap64(std::strtoull(answer.c_str(), nullptr, 16));
+}
+
+uint64_t GdbStub::ReadRegister(const std::string& name) {
+  if (register_numbers_.empty()) {
+    register_numbers_ =
+        NumberGdbRegisters([this](const std::string& file) { return ReadDescription(file); });
+  }
+  const auto found = register_numbers_.find(name);
+  if (found == register_numbers_.end()) socket_.Die("there is no register " + name);
+  return ReadRegisterNumber(found->second);
+}
+
+std::string GdbStub::ReadDescription(const std::string& file) {
+  constexpr size_t kChunk = 0x800;
+  std::string text;
+  for (;;) {
+    const std::string answer =
+        Ask("qXfer:features:read:" + file + ":" + HexNumber(text.size()) + "," + HexNumber(kChunk));
+    // "m": there is more; "l": the last part.
+    if (!answer.starts_with('m') && !answer.starts_with('l')) {
+      socket_.Die("the description was answered with '" + answer + "'");
+    }
+    for (size_t i = 1; i < answer.size(); ++i) {
+      // GDB manual, "Overview" of the remote protocol: escaped bytes.
+      const bool escaped = answer[i] == '}' && i + 1 < answer.size();
+      text.push_back(escaped ? static_cast<char>(answer[++i] ^ 0x20) : answer[i]);
+    }
+    if (answer[0] == 'l') return text;
+  }
 }
 
 void GdbStub::WriteRegister(GdbRegister which, uint64_t value) {

@@ -5,6 +5,7 @@
 #define BULKHEAD_TESTS_HARNESS_GDB_STUB_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,8 +33,12 @@ class GdbStub {
   // Of the stopped machine.
   uint64_t ReadRegister(GdbRegister which);
   void WriteRegister(GdbRegister which, uint64_t value);
+  // By the name that QEMU has for it: "cr3", "TTBR0_EL2".
+  uint64_t ReadRegister(const std::string& name);
   // Lets the machine run for good.
   void Detach();
+  // Lets it run until the next Interrupt.
+  void Continue() { SendPacket("c"); }
 
  private:
   void SendPacket(std::string_view payload);
@@ -42,8 +47,12 @@ class GdbStub {
   // Asks for what is answered with OK.
   void Do(std::string_view payload);
   void WaitForStop();
+  uint64_t ReadRegisterNumber(unsigned number);
+  // A file of the target description.
+  std::string ReadDescription(const std::string& file);
 
   QemuSocket socket_;
+  std::map<std::string, unsigned> register_numbers_;  // once they have been asked for
 };
 
 }  // namespace bulkhead
