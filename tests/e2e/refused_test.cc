@@ -82,7 +82,7 @@ TEST(Refused, Options) {
   EXPECT_TRUE(IsOneLine(*Bulkhead({"run", "-m", "much", "example:hello"}), 125, {"much"}));
   EXPECT_TRUE(IsOneLine(*Bulkhead({"run", "--cpus", "2", "example:hello"}), 125, {"--cpus 2"}));
   EXPECT_TRUE(
-      IsOneLine(*Bulkhead({"run", "--arch", "arm64", "example:hello"}), 125, {"--arch arm64"}));
+      IsOneLine(*Bulkhead({"run", "--arch", "s390x", "example:hello"}), 125, {"--arch s390x"}));
   EXPECT_TRUE(IsOneLine(*Bulkhead({"run", "--user", "nobody-here", "example:hello"}), 125,
                         {"nobody-here"}));
 }

@@ -30,8 +30,6 @@ std::string LittleEndian(uint64_t value) {
   return text;
 }
 
-std::string Number(GdbRegister which) { return HexNumber(static_cast<uint64_t>(which)); }
-
 }  // namespace
 
 std::vector<std::string> GdbStub::QemuArguments() const {
@@ -73,11 +71,29 @@ void GdbStub::WaitForStop() {
   if (!answer.starts_with("T")) socket_.Die("stopped with '" + answer + "'");
 }
 
+// QEMU gives single registers only to who has asked for their description.
+void GdbStub::AskForRegisters() {
+  if (!register_numbers_.empty()) return;
+  register_numbers_ =
+      NumberGdbRegisters([this](const std::string& file) { return ReadDescription(file); });
+}
+
+std::string GdbStub::NumberOf(const std::string& name) const {
+  const auto found = register_numbers_.find(name);
+  if (found == register_numbers_.end()) socket_.Die("there is no register " + name);
+  return HexNumber(found->second);
+}
+
+void GdbStub::Attach() {
+  SendPacket("?");
+  WaitForStop();
+  AskForRegisters();
+}
+
 void GdbStub::Interrupt() {
   socket_.Send("\x03");
   WaitForStop();
-  // QEMU gives single registers only to who has asked for their description.
-  (void)Ask("qXfer:features:read:target.xml:0,ffb");
+  AskForRegisters();
 }
 
 void GdbStub::RunTo(uint64_t address) {
@@ -88,24 +104,10 @@ void GdbStub::RunTo(uint64_t address) {
   Do("z" + breakpoint);
 }
 
-uint64_t GdbStub::ReadRegister(GdbRegister which) {
-  return ReadRegisterNumber(static_cast<unsigned>(which));
-}
-
-uint64_t GdbStub::ReadRegisterNumber(unsigned number) {
-  const std::string answer = Ask("p" + HexNumber(number));
+uint64_t GdbStub::ReadRegister(const std::string& name) {
+  const std::string answer = Ask("p" + NumberOf(name));
   if (answer.size() != 16) socket_.Die("register was answered with '" + answer + "'");
   return __builtin_bswap64(std::strtoull(answer.c_str(), nullptr, 16));
-}
-
-uint64_t GdbStub::ReadRegister(const std::string& name) {
-  if (register_numbers_.empty()) {
-    register_numbers_ =
-        NumberGdbRegisters([this](const std::string& file) { return ReadDescription(file); });
-  }
-  const auto found = register_numbers_.find(name);
-  if (found == register_numbers_.end()) socket_.Die("there is no register " + name);
-  return ReadRegisterNumber(found->second);
 }
 
 std::string GdbStub::ReadDescription(const std::string& file) {
@@ -127,8 +129,8 @@ std::string GdbStub::ReadDescription(const std::string& file) {
   }
 }
 
-void GdbStub::WriteRegister(GdbRegister which, uint64_t value) {
-  Do("P" + Number(which) + "=" + LittleEndian(value));
+void GdbStub::WriteRegister(const std::string& name, uint64_t value) {
+  Do("P" + NumberOf(name) + "=" + LittleEndian(value));
 }
 
 // The machine may end before it could say OK.

@@ -14,9 +14,6 @@
 
 namespace bulkhead {
 
-// x86_64, as gdb numbers registers (gdb, features/i386/64bit-core.xml).
-enum class GdbRegister { kRax, kRbx, kRcx, kRdx, kRsi, kRdi, kRbp, kRsp, kRip = 16 };
-
 // A connection to QEMU's gdb stub (GDB manual, "Remote Protocol"), made before QEMU starts. Ends
 // the test program if the stub does not do what it is asked.
 class GdbStub {
@@ -26,15 +23,15 @@ class GdbStub {
   // For QEMU's command line.
   std::vector<std::string> QemuArguments() const;
 
-  // Stops the machine.
+  // Takes over a machine that was started with -S and has not run yet.
+  void Attach();
+  // Stops the running machine.
   void Interrupt();
   // Runs the stopped machine until it is about to execute what lies at this virtual address.
   void RunTo(uint64_t address);
-  // Of the stopped machine.
-  uint64_t ReadRegister(GdbRegister which);
-  void WriteRegister(GdbRegister which, uint64_t value);
-  // By the name that QEMU has for it: "cr3", "TTBR0_EL2".
+  // Of the stopped machine, by the names that QEMU has for registers: "rip", "cr3", "TTBR0_EL2".
   uint64_t ReadRegister(const std::string& name);
+  void WriteRegister(const std::string& name, uint64_t value);
   // Lets the machine run for good.
   void Detach();
   // Lets it run until the next Interrupt.
@@ -47,9 +44,10 @@ class GdbStub {
   // Asks for what is answered with OK.
   void Do(std::string_view payload);
   void WaitForStop();
-  uint64_t ReadRegisterNumber(unsigned number);
   // A file of the target description.
   std::string ReadDescription(const std::string& file);
+  void AskForRegisters();
+  std::string NumberOf(const std::string& name) const;
 
   QemuSocket socket_;
   std::map<std::string, unsigned> register_numbers_;  // once they have been asked for

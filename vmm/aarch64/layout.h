@@ -4,9 +4,9 @@
 #ifndef BULKHEAD_VMM_AARCH64_LAYOUT_H_
 #define BULKHEAD_VMM_AARCH64_LAYOUT_H_
 
-// Where everything lies on the platform that an aarch64 guest sees (docs/guest-platform.md): the
-// one place that says so. The loader, the devicetree and the exit handlers are all written against
-// it.
+// Where everything lies on the platform that an aarch64 guest sees
+// (docs/guest-platform-aarch64.md): the one place that says so. The loader, the devicetree and the
+// exit handlers are all written against it.
 
 #include <array>
 #include <cstdint>

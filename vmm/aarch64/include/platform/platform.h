@@ -4,8 +4,8 @@
 #ifndef BULKHEAD_VMM_AARCH64_INCLUDE_PLATFORM_PLATFORM_H_
 #define BULKHEAD_VMM_AARCH64_INCLUDE_PLATFORM_PLATFORM_H_
 
-// What an aarch64 guest has besides memory and devices (docs/guest-platform.md), and what its exits
-// mean.
+// What an aarch64 guest has besides memory and devices (docs/guest-platform-aarch64.md), and what
+// its exits mean.
 
 #include <cstdint>
 #include <optional>
