@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The Bulkhead Authors
-"""The machines that tools/bench measures on: QEMU with an instruction-counting clock."""
+"""Runs machines: QEMU with an instruction-counting clock."""
 
 import os
 import selectors
@@ -12,20 +12,8 @@ import time
 
 from output import FrameError, FrameReader
 
-TARGETS = [
-    "//bench:bare_exits_x86_64",
-    "//bench:first_instruction",
-    "//bench:unpack_kernel",
-    "//control:supervisor_x86_64",
-    "//guest/initramfs:make_initramfs",
-    "//guest/testguest:testguest_x86_64",
-    "//hypervisor:hypervisor_x86_64",
-    "//vmm:vmm_x86_64",
-]
-QEMU = "qemu-system-x86_64"
-# Five-level page tables: QEMU 7.2 has them, the hypervisor's tables have four levels.
-COMMON = ["-accel", "tcg", "-icount", "shift=0,sleep=off", "-cpu", "max,la57=off", "-smp", "1",
-          "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
+COMMON = ["-accel", "tcg", "-icount", "shift=0,sleep=off", "-smp", "1", "-nodefaults",
+          "-no-user-config", "-display", "none", "-no-reboot"]
 TIMEOUT = 600  # seconds without the result: far more than a loaded machine needs
 MIB = 1 << 20
 
@@ -51,14 +39,15 @@ def make_bundle(files):
 
 
 class Bench:
-    """Runs machines one after the other, with their files in `directory`."""
+    """Runs machines of a kind (machines.py) one after the other, with their files in `directory`."""
 
-    def __init__(self, root, directory, verbose):
+    def __init__(self, kind, root, directory, verbose):
+        self.kind = kind
         self.root = root
         self.directory = directory
         self.verbose = verbose
-        if shutil.which(QEMU) is None:
-            raise BenchError(f"{QEMU} is missing; run tools/setup")
+        if shutil.which(kind.qemu) is None:
+            raise BenchError(f"{kind.qemu} is missing; run tools/setup")
 
     def built(self, path):
         return os.path.join(self.root, "bazel-bin", path)
@@ -81,18 +70,19 @@ class Bench:
     def run_pod(self, kernel, initramfs, command_line, memory, until):
         """Runs one pod on Bulkhead, with a debug UART. Returns what hypervisor, supervisor, VMM and
         guest printed, in lines, up to the one for which `until` is true."""
+        cpu = self.kind.cpu
         config = (f"version=1\nmemory={memory}\ncpus=1\ncmdline={command_line}\n"
                   "debug_uart=1\n").encode()
-        files = [("hypervisor", self.read(self.built("hypervisor/hypervisor_x86_64.elf"))),
-                 ("supervisor", self.read(self.built("control/supervisor_x86_64.elf"))),
-                 ("vmm", self.read(self.built("vmm/vmm_x86_64.elf"))),
+        files = [("hypervisor", self.read(self.built(f"hypervisor/hypervisor_{cpu}.elf"))),
+                 ("supervisor", self.read(self.built(f"control/supervisor_{cpu}.elf"))),
+                 ("vmm", self.read(self.built(f"vmm/vmm_{cpu}.elf"))),
                  ("pods/bench/pod", config),
                  ("pods/bench/kernel", self.read(kernel))]
         if initramfs:
             files.append(("pods/bench/initramfs", self.read(initramfs)))
         bundle = make_bundle(files)
-        arguments = ["-M", "q35", "-m", f"{(memory + len(bundle)) // MIB + 96}M",
-                     "-kernel", self.built("hypervisor/hypervisor_x86_64.elf"),
+        arguments = [*self.kind.node, "-m", f"{(memory + len(bundle)) // MIB + 96}M",
+                     "-kernel", self.built(self.kind.boot_image),
                      "-initrd", self.file("bundle", bundle),
                      "-device", "virtio-serial-pci,max_ports=1",
                      "-device", "virtconsole,chardev=out", "-serial", "chardev:com1"]
@@ -102,7 +92,8 @@ class Bench:
         """`frames` takes the node channel apart; None: the output is plain text."""
         ours, theirs = socket.socketpair()
         log, log_theirs = socket.socketpair()
-        command = [QEMU] + COMMON + arguments + ["-chardev", f"socket,id=out,fd={theirs.fileno()}"]
+        command = [self.kind.qemu, "-cpu", self.kind.processor] + COMMON + arguments
+        command += ["-chardev", f"socket,id=out,fd={theirs.fileno()}"]
         fds = [theirs.fileno()]
         if frames:
             command += ["-chardev", f"socket,id=com1,fd={log_theirs.fileno()}"]
@@ -148,4 +139,4 @@ class Bench:
                          + "\n".join(lines[-10:] + [errors]))
 
 
-__all__ = ["Bench", "BenchError", "FrameError", "MIB", "TARGETS"]
+__all__ = ["Bench", "BenchError", "FrameError", "MIB"]

@@ -17,6 +17,7 @@ COMMAND_LINE = "panic=-1 reboot=a quiet loglevel=4"
 @dataclasses.dataclass
 class Row:
     """A figure, the bare one from the same run, and the most it may be."""
+    machine: str
     name: str
     value: int
     unit: str
@@ -29,7 +30,7 @@ class Row:
         return self.value <= self.target
 
     def as_json(self):
-        return {"row": self.name, "machine": "x86_64-svm", "system": "bulkhead",
+        return {"row": self.name, "machine": self.machine, "system": "bulkhead",
                 "value": self.value, "unit": self.unit, "bare": self.bare}
 
 
@@ -39,16 +40,16 @@ def is_last(line):
 
 def exits(bench):
     """The two rows of exits: the same code as a guest of the bare loop and of Bulkhead."""
+    kind = bench.kind
     bare = output.measured(bench.run_plain(
-        ["-M", "q35", "-m", "64M", "-kernel", bench.built("bench/bare_exits.elf")], is_last))
+        [*kind.bare, "-m", "64M", "-kernel", bench.built(f"bench/bare_exits_{kind.cpu}")], is_last))
     pod = output.measured(bench.run_pod(
-        bench.built("guest/testguest/testguest.elf"), None, "testguest.mode=measure", 32 * MIB,
-        is_last))
-    for name, event, target in (("exit_hypervisor", "x2apic-eoi", 120),
-                                ("exit_vmm", "cpuid-1", 600)):
+        bench.built(kind.testguest), None, "testguest.mode=measure", 32 * MIB, is_last))
+    for name, (event, target) in (("exit_hypervisor", kind.exit_hypervisor),
+                                  ("exit_vmm", kind.exit_vmm)):
         if event not in bare or event not in pod:
             raise BenchError(f"the guest did not print '{event}'")
-        yield Row(name, pod[event], "instructions", bare[event], target, f"at most {target}")
+        yield Row(kind.name, name, pod[event], "instructions", bare[event], target, f"at most {target}")
 
 
 def run_tool(bench, name, *arguments):
@@ -63,13 +64,13 @@ def linux(bench):
     """The stock kernel as `bulkhead run` unpacks it, and the pods' initramfs with an init that
     tells the time."""
     cache = os.environ.get("BULKHEAD_CACHE") or os.path.expanduser("~/.cache/bulkhead")
-    packaged = os.path.join(cache, "kernel/amd64/vmlinuz")
+    packaged = os.path.join(cache, "kernel", bench.kind.debian, "vmlinuz")
     if not os.path.exists(packaged):
         raise BenchError(f"the guest kernel {packaged} is missing; run tools/setup")
-    kernel = run_tool(bench, "bench/unpack_kernel", packaged, cache).decode().strip()
+    kernel = run_tool(bench, "bench/unpack_kernel", bench.kind.debian, packaged, cache).decode().strip()
     initramfs = run_tool(bench, "guest/initramfs/make_initramfs",
-                         bench.built("bench/first_instruction"),
-                         os.path.join(cache, "kernel/amd64/modules"))
+                         bench.built("bench/first_instruction_" + bench.kind.cpu),
+                         os.path.join(cache, "kernel", bench.kind.debian, "modules"))
     return kernel, bench.file("initramfs", initramfs)
 
 
@@ -80,29 +81,32 @@ def is_userspace(line):
 def boot(bench):
     """From the VMM's first instruction to the guest's first user-space instruction. Without a
     hypervisor: from the machine's reset."""
+    kind = bench.kind
     kernel, initramfs = linux(bench)
+    command_line = COMMAND_LINE + kind.command_line
     bare = output.measured(bench.run_plain(
-        ["-M", "microvm", "-m", f"{POD_MEMORY // MIB}M", "-kernel", kernel, "-initrd", initramfs,
-         "-append", COMMAND_LINE], is_userspace))
-    lines = bench.run_pod(kernel, initramfs, COMMAND_LINE, POD_MEMORY, is_userspace)
+        [*kind.plain, "-m", f"{POD_MEMORY // MIB}M", "-kernel", kernel, "-initrd", initramfs,
+         "-append", command_line], is_userspace))
+    lines = bench.run_pod(kernel, initramfs, command_line, POD_MEMORY, is_userspace)
     times = output.start_times(lines)
     if times is None:
         raise BenchError("the VMM's log does not say when it started")
     vmm, guest = times
-    value = output.measured(lines)["userspace"] + guest - vmm
-    target = bare["userspace"] * 115 // 100
-    yield Row("boot_to_userspace", value, "instructions", bare["userspace"], target,
-              "at most 1.15 times bare")
+    value = output.measured(lines)["userspace"] + (guest - vmm) * kind.tick
+    target = bare["userspace"] * kind.boot_percent // 100
+    yield Row(kind.name, "boot_to_userspace", value, "instructions", bare["userspace"], target,
+              f"at most {kind.boot_percent / 100:.2f} times bare")
 
 
 def memory(bench):
     """Memory beyond the guest's and the bundle; without a hypervisor there is none."""
     lines = bench.run_pod(
-        bench.built("guest/testguest/testguest.elf"), None, "testguest.mode=poweroff", POD_MEMORY,
+        bench.built(bench.kind.testguest), None, "testguest.mode=poweroff", POD_MEMORY,
         lambda line: output.memory([line]) is not None)
     hypervisor, supervisor, vmm = output.memory(lines)
-    yield Row("memory_node", hypervisor + supervisor, "bytes", 0, 6 * MIB, "at most 6 MiB")
-    yield Row("memory_vmm", vmm, "bytes", 0, 2 * MIB, "at most 2 MiB")
+    machine = bench.kind.name
+    yield Row(machine, "memory_node", hypervisor + supervisor, "bytes", 0, 6 * MIB, "at most 6 MiB")
+    yield Row(machine, "memory_vmm", vmm, "bytes", 0, 2 * MIB, "at most 2 MiB")
 
 
 MEASUREMENTS = ((exits, NAMES[0:2]), (boot, NAMES[2:3]), (memory, NAMES[3:5]))
@@ -119,12 +123,12 @@ def measure(bench, wanted):
 
 def table(measured):
     """The rows for people."""
-    lines = [("row", "value", "unit", "bare", "target", "")]
+    lines = [("machine", "row", "value", "unit", "bare", "target", "")]
     for row in measured:
-        lines.append((row.name, f"{row.value:,}", row.unit, f"{row.bare:,}", row.target_text,
+        lines.append((row.machine, row.name, f"{row.value:,}", row.unit, f"{row.bare:,}", row.target_text,
                       "met" if row.met else "MISSED"))
-    widths = [max(len(line[column]) for line in lines) for column in range(6)]
-    right = (1, 3)
+    widths = [max(len(line[column]) for line in lines) for column in range(7)]
+    right = (2, 4)
     return "\n".join(
         "  ".join(cell.rjust(width) if column in right else cell.ljust(width)
                   for column, (cell, width) in enumerate(zip(line, widths))).rstrip()

@@ -64,6 +64,7 @@ bool Devices::Write(GuestPhysical address, uint32_t width, uint64_t value) {
   uint32_t offset;
   if (MmioTransport* transport = Find(address, &offset); transport != nullptr) {
     transport->Write(offset, width, value);
+    written_ = true;
     return true;
   }
   return interrupt_controller_.Write(address, width, value);

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "platform/entropy.h"
 #include "platform/interrupt_controller.h"
@@ -40,6 +41,10 @@ class Devices final : private ConsoleBackend {
   // A guest's access to a physical address that is not RAM; false: nothing is there.
   bool Read(GuestPhysical address, uint32_t width, uint64_t* value);
   bool Write(GuestPhysical address, uint32_t width, uint64_t value);
+
+  // Whether a virtio device was written to since the last call: only then can it have stopped, or
+  // have more to do.
+  bool TakeWritten() { return std::exchange(written_, false); }
 
   // Goes on with what could not be finished: device work that is bounded per turn, output that had
   // no room, input that the guest had no buffer for. True: there is more to do at once.
@@ -80,6 +85,7 @@ class Devices final : private ConsoleBackend {
   std::array<Line, kMost> lines_;
   std::array<std::optional<MmioTransport>, kMost> transports_;
   uint32_t count_ = 0;
+  bool written_ = false;
   bool output_blocked_ = false;
   bool input_possible_ = false;
   bool input_corrupt_ = false;

@@ -90,8 +90,10 @@ void Machine::AccessDevices(Access access) {
   {
     const MutexLock lock(mutex_);
     access(*devices_);
-    EndIfDeviceBroke();
-    more = devices_->wants_turn();
+    if (devices_->TakeWritten()) {
+      EndIfDeviceBroke();
+      more = devices_->wants_turn();
+    }
   }
   if (more) (void)call::EventSignal(startup_.own_event, kVmmDevicesBit);
 }

@@ -123,6 +123,9 @@ extern "C" [[noreturn]] void HandleUserInterrupt() {
 
 // `kind`: of the vector: 0 synchronous, 1 IRQ, 2 FIQ, 3 SError. Interrupts are always masked here.
 extern "C" [[noreturn]] void HandleCrash(UserContext* context, uint64_t kind) {
+  // What broke may be what the report reads.
+  if (g_crashed) Fatal("the hypervisor crashed again while it reported a crash");
+  g_crashed = true;
   constexpr const char* kKinds[] = {"", "unexpected IRQ", "unexpected FIQ", "SError"};
   // What broke may be what the report reads.
   if (g_crashed) Fatal("the hypervisor crashed again while it reported a crash");

@@ -126,14 +126,14 @@ void Platform::HandleMmio(abi::VcpuState& state) {
   if (!access) EndOnAccess(state, error.text);
   const GuestPhysical address{state.detail};
   uint64_t value = access->write ? StoreValue(*access, state.gpr) : 0;
-  bool answered =
-      AccessDebugUart(*access, state.detail, &value) || AccessClock(*access, state.detail, &value);
-  if (!answered) {
-    machine_.AccessDevices([&](Devices& devices) {
-      answered = access->write ? devices.Write(address, access->width, value)
-                               : devices.Read(address, access->width, &value);
-    });
-  }
+  bool answered = false;
+  machine_.AccessDevices([&](Devices& devices) {
+    answered = access->write ? devices.Write(address, access->width, value)
+                             : devices.Read(address, access->width, &value);
+  });
+  // Those that are seldom used come last.
+  answered = answered || AccessDebugUart(*access, state.detail, &value) ||
+             AccessClock(*access, state.detail, &value);
   if (!answered) EndOnAccess(state, "where there is neither memory nor device");
   if (!access->write) FinishLoad(*access, value, state.gpr);
   SkipInstruction(state);

@@ -57,11 +57,15 @@ inline constexpr uint64_t kDebugUartSize = 0x1000;
 inline constexpr uint64_t kRealTimeClockBase = 0x0901'0000;
 inline constexpr uint64_t kRealTimeClockSize = 0x1000;
 
+// The stolen-time structures (Arm DEN0057A), a page for each processor, read-only.
+inline constexpr uint64_t kStolenTimeBase = 0x0910'0000;
+
 // Room for the devicetree, which the loader puts below the initramfs.
 inline constexpr uint64_t kDevicetreeSize = 0x1'0000;
 
 static_assert(kGicdBase + kGicdSize <= kGicrBase);
 static_assert(kGicrBase + kMaxCpus * kGicrStride <= kDebugUartBase);
+static_assert(kStolenTimeBase + kMaxCpus * 0x1000 <= kVirtioMmioBase);
 static_assert(kVirtioMmioBase + kMaxVirtioDevices * kVirtioMmioStride <= kRamStart);
 
 }  // namespace bulkhead::layout

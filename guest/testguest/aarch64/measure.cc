@@ -61,7 +61,9 @@ void Measure(std::string_view name, uint64_t (*loop)(uint64_t, uint64_t), uint64
 void MeasureExits() {
   // To no processor at all: an empty target list.
   Measure("sgi-to-nobody", SendLoop, uint64_t{5} << 24);
+  Measure("smccc-version", HvcLoop, smccc::kVersion);
   Measure("psci-version", HvcLoop, smccc::kPsciVersion);
+  Measure("virtio-load", LoadLoop, layout::VirtioMmioAddress(0));
   Measure("gicd-load", LoadLoop, layout::kGicdBase + 4);
   Measure("gicd-store", StoreLoop, layout::kGicdBase + 0x104);
   Measure("id-register", IdentifyLoop, 0);

@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "hypervisor/abi/aarch64/vcpu_state.h"
+#include "vmm/aarch64/layout.h"
 #include "vmm/aarch64/mmio_access.h"
 #include "vmm/aarch64/smccc.h"
 
@@ -20,6 +21,9 @@ class Machine;
 
 class Platform {
  public:
+  // Where the guest finds each processor's abi::StolenTime, a page apart; 0: nowhere.
+  static constexpr uint64_t kStolenTime = layout::kStolenTimeBase;
+
   explicit Platform(Machine& machine)  // outlives this object; may still be under construction
       : machine_(machine) {}
   Platform(const Platform&) = delete;
