@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The Bulkhead Authors
 #
-# tools/symbolize on programs made here: one function each, at the addresses of three programs.
+# tools/symbolize on programs made here: two functions each, at the addresses of three programs.
 set -euo pipefail
 symbolize=$PWD/$1
 cd "$TEST_TMPDIR"
 
-make_program() { # NAME ADDRESS
+make_program() { # NAME ADDRESS ARCHITECTURE
   cat >"$1.cc" <<END
 extern "C" int inner_$1(int x) {
   return x + 1;
@@ -17,17 +17,17 @@ extern "C" int outer_$1(int x) {
       * 2;
 }
 END
-  clang++-19 --target=x86_64-none-elf -ffreestanding -g -O0 -c "$1.cc" -o "$1.o"
+  clang++-19 --target="$3-none-elf" -ffreestanding -g -O0 -c "$1.cc" -o "$1.o"
   ld.lld-19 -Ttext="$2" -e "outer_$1" "$1.o" -o "$1.elf"
   inner=$(llvm-nm-19 "$1.elf" | sed -n "s/^\([0-9a-f]*\) T inner_$1/0x\1/p")
   outer=$(llvm-nm-19 "$1.elf" | sed -n "s/^\([0-9a-f]*\) T outer_$1/0x\1/p")
   # The return address: behind the only call.
-  call=0x$(llvm-objdump-19 -d "$1.elf" | grep -A1 callq | tail -n 1 | sed 's/^ *\([0-9a-f]*\):.*/\1/')
+  call=0x$(llvm-objdump-19 -d "$1.elf" | grep -A1 -E '\<(callq|bl)\>' | tail -n 1 | sed 's/^ *\([0-9a-f]*\):.*/\1/')
 }
 
 declare -A trail
 for program in hypervisor:0x10000000 supervisor:0x400000 vmm:0x800000; do
-  make_program "${program%:*}" "${program#*:}"
+  make_program "${program%:*}" "${program#*:}" x86_64
   trail[${program%:*}]="$inner $call"
   [[ $((outer)) -lt $((call)) ]]
 done
@@ -60,3 +60,25 @@ grep -q "process 8: the log does not say" from_file || fail "no word on process 
 
 "$symbolize" "${options[@]}" --vmm nowhere.elf log >from_file
 grep -q "nowhere.elf is missing" from_file || fail "no word on a missing program"
+
+# Of which architecture the programs in bazel-bin are, the registers tell; and where the innermost
+# function has no frame, the link register names its caller.
+mkdir -p tree/tools tree/bazel-bin/hypervisor
+cp "$symbolize" tree/tools
+make_program hypervisor 0x10000000 aarch64
+mv hypervisor.elf tree/bazel-bin/hypervisor/hypervisor_aarch64.elf
+cat >log <<END
+bulkhead: x0  0x0000000000000001 x1  0x0000000000000002
+bulkhead: x28 0x0000000000000001 x29 0x0000000000000002 x30 $call sp  0x0000000000000001
+bulkhead: backtrace $inner
+bulkhead: x0  0x0000000000000001 x1  0x0000000000000002
+bulkhead: x28 0x0000000000000001 x29 0x0000000000000002 x30 $call sp  0x0000000000000001
+bulkhead: backtrace $inner $call
+bulkhead: rax 0x0000000000000001 rbx 0x0000000000000002
+bulkhead: backtrace $inner $call
+END
+tree/tools/symbolize log >from_file
+[[ $(grep -cE "#0 .* inner_hypervisor  .*hypervisor.cc:1$" from_file) -eq 2 ]] || fail "aarch64"
+[[ $(grep -cE "#1 .* outer_hypervisor  .*hypervisor.cc:5$" from_file) -eq 1 ]] || fail "its caller"
+[[ $(grep -cE "x30 .* outer_hypervisor  .*hypervisor.cc:5$" from_file) -eq 1 ]] || fail "x30"
+grep -q "hypervisor_x86_64.elf is missing" from_file || fail "architectures are mixed up"

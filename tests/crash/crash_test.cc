@@ -24,7 +24,7 @@ namespace bulkhead {
 namespace {
 
 constexpr std::chrono::seconds kDeadline(120);
-constexpr char kCrasherElf[] = "tests/crash/crasher_x86_64.elf";
+constexpr char kCrasherSource[] = "tests/crash/[a-z0-9_/]+.cc";
 
 testing::AssertionResult Has(const std::string& log, const std::string& pattern) {
   if (std::regex_search(log, std::regex(pattern))) return testing::AssertionSuccess();
@@ -38,18 +38,66 @@ std::string Frame(int number, const std::string& function, const std::string& fi
          ":[1-9]";
 }
 
-std::string Symbolized(const TestNode& node, const char* vmm) {
-  return Symbolize(node.machine().serial(),
-                   {std::string("--hypervisor ") + kHypervisorElf,
-                    std::string("--supervisor ") + kSupervisorElf, std::string("--vmm ") + vmm});
-}
+// What the two processors call things, in the log and in QEMU's gdb stub.
+struct Words {
+  std::string registers;  // lines of a report
+  std::string fault;      // a wrong access to memory
+  int fault_code;
+  std::string stack_fault;    // a stack that cannot be used, in the hypervisor
+  std::string fault_address;  // registers in a report
+  std::string stack_value;
+  std::string pc;  // registers in gdb
+  std::string stack;
+  std::string argument;
+  std::vector<std::pair<std::string, std::string>> entry;  // frames: the way into the hypervisor
+};
 
-constexpr char kRegisters[] =
+constexpr char kX86_64Registers[] =
     "bulkhead: rax [0-9a-fx]+ rbx [0-9a-fx]+ rcx [0-9a-fx]+ rdx [0-9a-fx]+\n"
     "bulkhead: rsi [0-9a-fx]+ rdi [0-9a-fx]+ rbp [0-9a-fx]+ rsp [0-9a-fx]+\n"
     "bulkhead: r8  [0-9a-fx]+ r9  [0-9a-fx]+ r10 [0-9a-fx]+ r11 [0-9a-fx]+\n"
     "bulkhead: r12 [0-9a-fx]+ r13 [0-9a-fx]+ r14 [0-9a-fx]+ r15 [0-9a-fx]+\n"
     "bulkhead: rip [0-9a-fx]+ flg [0-9a-fx]+ err [0-9a-fx]+ cr2 [0-9a-fx]+\n";
+constexpr char kAarch64Registers[] =
+    "(bulkhead:( x[0-9]+ +[0-9a-fx]+){4}\n){7}"
+    "bulkhead: x28 [0-9a-fx]+ x29 [0-9a-fx]+ x30 [0-9a-fx]+ sp  [0-9a-fx]+\n"
+    "bulkhead: pc  [0-9a-fx]+ pst [0-9a-fx]+ esr [0-9a-fx]+ far [0-9a-fx]+\n";
+
+const Words& WordsOf(Architecture architecture) {
+  static const auto& x86_64 = *new Words{.registers = kX86_64Registers,
+                                         .fault = "page fault",
+                                         .fault_code = 14,
+                                         .stack_fault = "double fault",
+                                         .fault_address = " cr2 ",
+                                         .stack_value = " rsp ",
+                                         .pc = "rip",
+                                         .stack = "rsp",
+                                         .argument = "rdi",
+                                         .entry = {{"HandleCallEntry", "arch/x86_64/traps.cc"},
+                                                   {"SyscallEntry", "arch/x86_64/entry.S"}}};
+  static const auto& aarch64 = *new Words{.registers = kAarch64Registers,
+                                          .fault = "data abort",
+                                          .fault_code = 0x24,
+                                          .stack_fault = "data abort",
+                                          .fault_address = " far ",
+                                          .stack_value = " sp  ",
+                                          .pc = "pc",
+                                          .stack = "sp",
+                                          .argument = "x0",
+                                          .entry = {{"HandleUserSync", "arch/aarch64/traps.cc"}}};
+  return architecture == Architecture::kX86_64 ? x86_64 : aarch64;
+}
+
+std::string CrasherFile(Architecture architecture) {
+  return "tests/crash/crasher_" + NameOf(architecture) + ".elf";
+}
+
+std::string Symbolized(Architecture architecture, const TestNode& node, const std::string& vmm) {
+  const NodeFiles& files = Facts(architecture).files;
+  return Symbolize(node.machine().serial(),
+                   {std::string("--hypervisor ") + files.hypervisor,
+                    std::string("--supervisor ") + files.supervisor, "--vmm " + vmm});
+}
 
 // What a process's crash leaves in the symbolized log, from its first line on.
 std::string ReportOf(const std::string& log, const std::string& pod) {
@@ -67,52 +115,80 @@ std::string ReportOf(const std::string& log, const std::string& pod) {
 
 struct UserCrash {
   std::string how;
-  int vector;
+  int code;                         // of the fault
   std::string first_line;           // of the report, after "process N ended: "
   std::vector<std::string> frames;  // innermost first
 };
 
-const std::vector<UserCrash>& UserCrashes() {
-  static const auto& all = *new std::vector<UserCrash>{
-      {"read", 14, "page fault at 0x8[0-9a-f]{5}, address 0x18\n", {"ReadStatus", "Crash"}},
-      {"write-text", 14, "page fault at 0x8[0-9a-f]{5}, address 0x8", {"WriteText", "Crash"}},
-      // The innermost is data, which has no name; and whoever jumps there has not been left by way
-      // of a frame.
-      {"run-data", 14, "page fault at (0x8[0-9a-f]{5}), address \\1\n", {"", "Crash"}},
-      {"divide", 0, "divide error at ", {"Divide", "Crash"}},
+// In run-data, the innermost is data, which has no name; and whoever jumps there has not been left
+// by way of a frame.
+std::vector<UserCrash> X86_64Crashes() {
+  return {
       {"undefined", 6, "invalid opcode at ", {"UndefinedInstruction", "Crash"}},
       {"privileged", 13, "general protection at ", {"PrivilegedInstruction", "Crash"}},
+      {"run-data", 14, "page fault at (0x8[0-9a-f]{5}), address \\1\n", {"", "Crash"}},
       {"non-canonical", 13, "general protection at ", {"ReadStatus", "ReadNonCanonical", "Crash"}},
-      {"hypervisor",
-       14,
-       "page fault at 0x8[0-9a-f]{5}, address 0xffffffff80000018\n",
-       {"ReadStatus", "ReadHypervisor", "Crash"}},
-      {"stack", 14, "page fault at ", {"Recurse", "Recurse", "Recurse", "Recurse"}},
       {"frame-in-hypervisor", 6, "invalid opcode at ", {"LoseFrame"}},
       {"frame-unaligned", 6, "invalid opcode at ", {"LoseFrame"}},
-      {"frame-loop", 6, "invalid opcode at ", {"FrameLoop", ""}},
+      {"frame-loop", 6, "invalid opcode at ", {"LoseFrame", ""}},
+      {"divide", 0, "divide error at ", {"Divide", "CrashLikeProcessor", "Crash"}},
   };
+}
+
+std::vector<UserCrash> Aarch64Crashes() {
+  return {
+      {"undefined", 0, "undefined instruction at ", {"UndefinedInstruction", "Crash"}},
+      {"privileged", 0, "undefined instruction at ", {"PrivilegedInstruction", "Crash"}},
+      {"run-data", 0x20, "instruction abort at (0x8[0-9a-f]{5}), address \\1\n", {"", "Crash"}},
+      {"non-canonical",
+       0x24,
+       "data abort at 0x8[0-9a-f]{5}, address 0x8000000000000018\n",
+       {"ReadStatus", "ReadNonCanonical", "Crash"}},
+      {"frame-in-hypervisor", 0, "undefined instruction at ", {"LoseFrame"}},
+      {"frame-unaligned", 0, "undefined instruction at ", {"LoseFrame"}},
+      {"frame-loop", 0, "undefined instruction at ", {"LoseFrame", ""}},
+      {"break", 0x3c, "BRK instruction at ", {"Break", "CrashLikeProcessor", "Crash"}},
+  };
+}
+
+std::vector<UserCrash> UserCrashes(Architecture architecture) {
+  const std::string fault = WordsOf(architecture).fault + " at ";
+  const int code = WordsOf(architecture).fault_code;
+  std::vector<UserCrash> all = {
+      {"read", code, fault + "0x8[0-9a-f]{5}, address 0x18\n", {"ReadStatus", "Crash"}},
+      {"write-text", code, fault + "0x8[0-9a-f]{5}, address 0x8", {"WriteText", "Crash"}},
+      {"hypervisor",
+       code,
+       fault + "0x8[0-9a-f]{5}, address 0xffffffff80000018\n",
+       {"ReadStatus", "ReadHypervisor", "Crash"}},
+      {"stack", code, fault, {"Recurse", "Recurse", "Recurse", "Recurse"}},
+  };
+  const auto more = architecture == Architecture::kX86_64 ? X86_64Crashes() : Aarch64Crashes();
+  all.insert(all.end(), more.begin(), more.end());
   return all;
 }
 
-std::string CrasherBundle() {
+std::string CrasherBundle(Architecture architecture, const std::vector<UserCrash>& crashes) {
   constexpr size_t kPage = 4096;
   BundleWriter writer;
-  writer.Add("supervisor", ReadFileOrDie(kSupervisorElf), 0100644, kPage);
-  writer.Add("vmm", ReadFileOrDie(kCrasherElf), 0100644, kPage);
+  writer.Add("supervisor", ReadFileOrDie(Facts(architecture).files.supervisor), 0100644, kPage);
+  writer.Add("vmm", ReadFileOrDie(CrasherFile(architecture)), 0100644, kPage);
   const auto add = [&writer](const std::string& pod) {
     const std::string path = "pods/" + pod + "/";
     writer.Add(path + "pod", "version=1\nmemory=65536\ncpus=1\ncmdline=" + pod + "\n");
     writer.Add(path + "kernel", "not looked at", 0100644, kPage);
   };
-  for (const UserCrash& crash : UserCrashes()) add(crash.how);
+  for (const UserCrash& crash : crashes) add(crash.how);
   add("live");
   return writer.Finish();
 }
 
-TEST(CrashOfProcesses, EndsThemAlone) {
-  TestNode node({.bundle = CrasherBundle()});
-  const auto live = static_cast<uint16_t>(UserCrashes().size());
+class CrashOfProcesses : public testing::TestWithParam<Architecture> {};
+
+TEST_P(CrashOfProcesses, EndsThemAlone) {
+  const std::vector<UserCrash> crashes = UserCrashes(GetParam());
+  TestNode node({.architecture = GetParam(), .bundle = CrasherBundle(GetParam(), crashes)});
+  const auto live = static_cast<uint16_t>(crashes.size());
   ASSERT_TRUE(node.RunUntil([&] {
     for (uint16_t i = 0; i < live; ++i) {
       if (!node.pod(i).end.has_value()) return false;
@@ -128,25 +204,24 @@ TEST(CrashOfProcesses, EndsThemAlone) {
   EXPECT_TRUE(SerialContains(node.machine(), "bulkhead: node ends\n"));
   EXPECT_EQ(node.machine().exit_status(), 0);
 
-  const std::string log = Symbolized(node, kCrasherElf);
+  const std::string log = Symbolized(GetParam(), node, CrasherFile(GetParam()));
   for (uint16_t i = 0; i < live; ++i) {
-    const UserCrash& crash = UserCrashes()[i];
+    const UserCrash& crash = crashes[i];
     SCOPED_TRACE(crash.how);
     EXPECT_EQ(node.pod(i).end, PodEnd::kVmmFailed);
     EXPECT_TRUE(node.pod(i).reason.starts_with("its VMM ended with fault " +
-                                               std::to_string(crash.vector) + " at address 0x"))
+                                               std::to_string(crash.code) + " at address 0x"))
         << node.pod(i).reason;
     const std::string report = ReportOf(log, crash.how);
     EXPECT_TRUE(Has(report, "^bulkhead: process [0-9]+ ended: " + crash.first_line));
-    EXPECT_TRUE(Has(report, kRegisters));
+    EXPECT_TRUE(Has(report, WordsOf(GetParam()).registers));
     for (size_t f = 0; f < crash.frames.size(); ++f) {
       if (crash.frames[f].empty()) continue;
-      EXPECT_TRUE(
-          Has(report, Frame(static_cast<int>(f), crash.frames[f], "tests/crash/crasher.cc")));
+      EXPECT_TRUE(Has(report, Frame(static_cast<int>(f), crash.frames[f], kCrasherSource)));
     }
     if (crash.frames.back() == "Crash") {
       const auto caller = static_cast<int>(crash.frames.size());
-      EXPECT_TRUE(Has(report, Frame(caller, "ProgramMain", "tests/crash/crasher.cc")));
+      EXPECT_TRUE(Has(report, Frame(caller, "ProgramMain", kCrasherSource)));
       EXPECT_TRUE(Has(report, Frame(caller + 1, "RuntimeStart", "runtime/runtime.cc")));
     }
     EXPECT_TRUE(Has(report, "bulkhead: trace [0-9]+ call process_control 0x"));
@@ -159,8 +234,8 @@ testing::AssertionResult HasFrames(const std::string& log,
                                    const std::vector<std::pair<std::string, std::string>>& frames) {
   std::string pattern;
   for (const auto& [function, file] : frames) {
-    pattern += " {4}#[0-9]+ +0x[0-9a-f]{16} [^\n]*" + function + "[^\n]*  " + file +
-               ":[1-9][0-9]*\n( {4}#[^\n]*\n)*";
+    pattern += " {4}(#[0-9]+|x30) +0x[0-9a-f]{16} [^\n]*" + function + "[^\n]*  " + file +
+               ":[1-9][0-9]*\n( {4}[#x][^\n]*\n)*";
   }
   return Has(log, pattern);
 }
@@ -178,10 +253,11 @@ constexpr char kVcpuThread[] = "bulkhead::Machine::VcpuThread(unsigned long)";
 constexpr uint64_t kNowhere = 0x1000;
 
 // Runs the stopped machine on until it calls `function`, which finds kNowhere in `which`.
-void CrashAt(GdbStub& gdb, const char* program, const char* function, GdbRegister which) {
+void CrashAt(GdbStub& gdb, const Words& words, const char* program, const char* function,
+             const std::string& which) {
   const uint64_t address = FunctionAddress(program, function);
   gdb.RunTo(address);
-  EXPECT_EQ(gdb.ReadRegister(GdbRegister::kRip), address);
+  EXPECT_EQ(gdb.ReadRegister(words.pc), address);
   gdb.WriteRegister(which, kNowhere);
   EXPECT_EQ(gdb.ReadRegister(which), kNowhere);
   gdb.Detach();
@@ -189,46 +265,50 @@ void CrashAt(GdbStub& gdb, const char* program, const char* function, GdbRegiste
 
 // A node with two pods that say a line and no more: nobody reads the channel while gdb has the
 // node.
-class Crash : public testing::Test {
+class Crash : public testing::TestWithParam<Architecture> {
  protected:
   void Start(const std::vector<std::string>& more = {}) {
-    TestNodeOptions options = {.pods = {{.name = "first", .cmdline = "testguest.mode=spin-cli"},
-                                        {.name = "second", .cmdline = "testguest.mode=spin-cli"}},
-                               .qemu_arguments = gdb_.QemuArguments()};
+    TestNodeOptions options = {
+        .architecture = GetParam(),
+        .pods = {{.name = "first", .cmdline = "testguest.mode=spin-masked"},
+                 {.name = "second", .cmdline = "testguest.mode=spin-masked"}},
+        .qemu_arguments = gdb_.QemuArguments()};
     options.qemu_arguments.insert(options.qemu_arguments.end(), more.begin(), more.end());
     node_.emplace(options);
   }
 
   // Once both pods have run, `function` is called because of a pod's end.
-  void CrashAtPodEnd(const char* program, const char* function, GdbRegister which) {
+  void CrashAtPodEnd(const char* program, const char* function, const std::string& which) {
     Start();
     ASSERT_TRUE(node_->RunUntil([&] {
       return node_->pod(0).console.ends_with("\n") && node_->pod(1).console.ends_with("\n");
     }));
     gdb_.Interrupt();
     node_->Send(NodeFrameType::kPodStop, 0);
-    CrashAt(gdb_, program, function, which);
+    CrashAt(gdb_, words_, program, function, which);
     ASSERT_TRUE(node_->machine().RunToEnd(kDeadline));
-    log_ = Symbolized(*node_, kVmmElf);
-    EXPECT_TRUE(Has(log_, kRegisters));
+    log_ = Symbolized(GetParam(), *node_, files_.vmm);
+    EXPECT_TRUE(Has(log_, words_.registers));
     EXPECT_TRUE(Has(log_, "bulkhead: trace [0-9]+ call process_control 0x"));
   }
 
+  const NodeFiles& files_ = Facts(GetParam()).files;
+  const Words& words_ = WordsOf(GetParam());
   GdbStub gdb_;
   std::optional<TestNode> node_;
   std::string log_;  // symbolized
 };
 
-TEST_F(Crash, OfTheHypervisor) {
+TEST_P(Crash, OfTheHypervisor) {
   // The text's first character is not there.
-  ASSERT_NO_FATAL_FAILURE(CrashAtPodEnd(kHypervisorElf, kLogLine, GdbRegister::kRdi));
-  EXPECT_TRUE(Has(log_, "bulkhead: crash: page fault in the hypervisor\n"));
-  EXPECT_TRUE(Has(log_, " cr2 0x0000000000001000\nbulkhead: backtrace 0xffffffff8"));
-  EXPECT_TRUE(HasFrames(log_, {{"LogLine\\(", "arch/log.cc"},
-                               {"Calls::SystemControl\\(", "hypervisor/calls_system.cc"},
-                               {"HandleCall\\(", "hypervisor/dispatch.cc"},
-                               {"HandleCallEntry", "arch/x86_64/traps.cc"},
-                               {"SyscallEntry", "arch/x86_64/entry.S"}}));
+  ASSERT_NO_FATAL_FAILURE(CrashAtPodEnd(files_.hypervisor, kLogLine, words_.argument));
+  EXPECT_TRUE(Has(log_, "bulkhead: crash: " + words_.fault + " in the hypervisor\n"));
+  EXPECT_TRUE(
+      Has(log_, words_.fault_address + "0x0000000000001000\nbulkhead: backtrace 0xffffffff8"));
+  EXPECT_TRUE(HasFrames(log_, {{"LogLine\\(", "arch/log.cc"}}));
+  EXPECT_TRUE(HasFrames(log_, {{"Calls::SystemControl\\(", "hypervisor/calls_system.cc"},
+                               {"HandleCall\\(", "hypervisor/dispatch.cc"}}));
+  EXPECT_TRUE(HasFrames(log_, words_.entry));
   EXPECT_TRUE(Has(log_, "bulkhead: trace [0-9]+ exit [0-9]+ 0x"));
   EXPECT_TRUE(Has(log_,
                   "bulkhead: trace [0-9]+ call system_control 0x[^\n]*\n"
@@ -236,38 +316,36 @@ TEST_F(Crash, OfTheHypervisor) {
 }
 
 // Not even the exception can be delivered on the stack it has.
-TEST_F(Crash, OfTheHypervisorsStack) {
-  ASSERT_NO_FATAL_FAILURE(CrashAtPodEnd(kHypervisorElf, kLogLine, GdbRegister::kRsp));
-  EXPECT_TRUE(Has(log_, "bulkhead: crash: double fault in the hypervisor\n"));
-  EXPECT_TRUE(Has(log_, " rsp 0x0000000000001000\n"));
-  // The caller of a function that has not set its frame up is missing.
-  EXPECT_TRUE(HasFrames(log_, {{"LogLine\\(", "arch/log.cc"},
-                               {"HandleCallEntry", "arch/x86_64/traps.cc"},
-                               {"SyscallEntry", "arch/x86_64/entry.S"}}));
+TEST_P(Crash, OfTheHypervisorsStack) {
+  ASSERT_NO_FATAL_FAILURE(CrashAtPodEnd(files_.hypervisor, kLogLine, words_.stack));
+  EXPECT_TRUE(Has(log_, "bulkhead: crash: " + words_.stack_fault + " in the hypervisor\n"));
+  EXPECT_TRUE(Has(log_, words_.stack_value + "0x0000000000001000\n"));
+  // Where a stack is needed next: at once, or after the return from a function without a frame.
+  EXPECT_TRUE(HasFrames(log_, {{"(LogLine|HandleCall)\\(", "(arch/log|hypervisor/dispatch).cc"}}));
+  EXPECT_TRUE(HasFrames(log_, words_.entry));
   EXPECT_TRUE(Has(log_,
                   "bulkhead: trace [0-9]+ call system_control 0x[^\n]*\n"
                   "bulkhead: fatal: the hypervisor crashed; the lines above say where\n$"));
 }
 
-TEST_F(Crash, OfTheSupervisor) {
-  ASSERT_NO_FATAL_FAILURE(CrashAtPodEnd(kSupervisorElf, kLinkSend, GdbRegister::kRsp));
-  EXPECT_TRUE(
-      Has(log_, "bulkhead: process 0 ended: page fault at 0x4[0-9a-f]{5}, address 0xff8\n"));
-  // A thunk is in no line of its own.
-  EXPECT_TRUE(
-      Has(log_, "#0 [^\n]* thunk to bulkhead::Supervisor::Send\\([^\n]*  control/supervisor.cc:"));
+TEST_P(Crash, OfTheSupervisor) {
+  ASSERT_NO_FATAL_FAILURE(CrashAtPodEnd(files_.supervisor, kLinkSend, words_.stack));
+  EXPECT_TRUE(Has(log_, "bulkhead: process 0 ended: " + words_.fault +
+                            " at 0x4[0-9a-f]{5}, address 0xf[0-9a-f]{2}\n"));
+  // In the thunk, which is in no line of its own, or in what that jumps to.
+  EXPECT_TRUE(Has(log_, "#0 [^\n]*::Send\\([^\n]*  (control|drivers)/[a-z_/]+.cc:"));
   EXPECT_TRUE(HasFrames(log_, {{"bulkhead::ProgramMain\\(", "control/main.cc"},
                                {"RuntimeStart", "runtime/runtime.cc"}}));
-  EXPECT_TRUE(Has(log_,
-                  "bulkhead: trace [0-9]+ fault page fault 0xff8\n"
-                  "bulkhead: fatal: the supervisor has ended\n$"));
+  EXPECT_TRUE(Has(log_, "bulkhead: trace [0-9]+ fault " + words_.fault +
+                            " 0xf[0-9a-f]{2}\n"
+                            "bulkhead: fatal: the supervisor has ended\n$"));
 }
 
 // The first pod's; the other pod goes on.
-TEST_F(Crash, OfAVmm) {
+TEST_P(Crash, OfAVmm) {
   Start({"-S"});
   gdb_.Attach();
-  CrashAt(gdb_, kVmmElf, kVcpuThread, GdbRegister::kRdi);
+  CrashAt(gdb_, words_, files_.vmm, kVcpuThread, words_.argument);
   ASSERT_TRUE(node_->RunUntil(
       [&] { return node_->pod(0).end.has_value() || node_->pod(1).end.has_value(); }));
   const uint16_t ended = node_->pod(0).end.has_value() ? 0 : 1;
@@ -279,14 +357,21 @@ TEST_F(Crash, OfAVmm) {
   EXPECT_EQ(node_->pod(other).end, PodEnd::kStopped);
   EXPECT_EQ(node_->node_error(), "");
 
-  const std::string report = ReportOf(Symbolized(*node_, kVmmElf), ended == 0 ? "first" : "second");
-  EXPECT_TRUE(Has(report, "^bulkhead: process [0-9]+ ended: page fault at 0x8[0-9a-f]{5}, "));
-  EXPECT_TRUE(Has(report, kRegisters));
+  const std::string report =
+      ReportOf(Symbolized(GetParam(), *node_, files_.vmm), ended == 0 ? "first" : "second");
+  EXPECT_TRUE(
+      Has(report, "^bulkhead: process [0-9]+ ended: " + words_.fault + " at 0x8[0-9a-f]{5}, "));
+  EXPECT_TRUE(Has(report, words_.registers));
   EXPECT_TRUE(HasFrames(report, {{"Machine::RunVcpu\\(", "vmm/machine.cc"},
                                  {"Machine::VcpuThread\\(", "vmm/machine.cc"}}));
   EXPECT_TRUE(Has(report, "bulkhead: trace [0-9]+ call thread_create 0x"));
-  EXPECT_TRUE(Has(report, "bulkhead: trace [0-9]+ fault page fault 0x[0-9a-f]{4,5}\n$"));
+  EXPECT_TRUE(Has(report, "bulkhead: trace [0-9]+ fault " + words_.fault + " 0x[0-9a-f]{4,5}\n$"));
 }
+
+INSTANTIATE_TEST_SUITE_P(All, CrashOfProcesses, testing::ValuesIn(kArchitectures),
+                         testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(All, Crash, testing::ValuesIn(kArchitectures),
+                         testing::PrintToStringParamName());
 
 }  // namespace
 }  // namespace bulkhead

@@ -3,6 +3,8 @@
 
 // Stands in for a VMM, and crashes: how, the pod's kernel command line says.
 
+#include "tests/crash/crasher.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -19,25 +21,11 @@ struct Device {
   volatile uint64_t status;
 };
 
-// Not inlined, and called before the caller's last instruction: each has a frame of its own.
-#define FRAME [[gnu::noinline, clang::disable_tail_calls]]
-
 FRAME uint64_t ReadStatus(const Device* device) { return device->status; }
 
 FRAME void WriteText() {
   *reinterpret_cast<volatile uint8_t*>(reinterpret_cast<uintptr_t>(&ReadStatus)) = 0x90;
 }
-
-FRAME void RunData() {
-  static constinit uint8_t code[] = {0xc3};  // RET
-  reinterpret_cast<void (*)()>(code)();
-}
-
-FRAME void Divide() { asm volatile("divl %%ecx" : : "a"(1), "d"(0), "c"(0)); }
-
-FRAME void UndefinedInstruction() { asm volatile("ud2"); }
-
-FRAME void PrivilegedInstruction() { asm volatile("hlt"); }
 
 FRAME void ReadNonCanonical() {
   (void)ReadStatus(reinterpret_cast<const Device*>(uint64_t{1} << 63));
@@ -52,29 +40,27 @@ FRAME uint64_t Recurse(uint64_t depth) {
   return Recurse(depth + 1) + here[0];
 }
 
-// What follows RBP must not trust it.
-FRAME void LoseFrame(uint64_t frame) { asm volatile("mov %0, %%rbp; ud2" : : "r"(frame)); }
-
 FRAME void FrameLoop() {
   uint64_t frame[2] = {};
   frame[0] = reinterpret_cast<uint64_t>(frame);
   frame[1] = reinterpret_cast<uint64_t>(&ReadStatus);
-  asm volatile("mov %0, %%rbp; ud2" : : "r"(frame) : "memory");
+  LoseFrame(reinterpret_cast<uint64_t>(frame));
 }
 
 FRAME void Crash(std::string_view how) {
   if (how == "read") (void)ReadStatus(nullptr);
   if (how == "write-text") WriteText();
   if (how == "run-data") RunData();
-  if (how == "divide") Divide();
   if (how == "undefined") UndefinedInstruction();
   if (how == "privileged") PrivilegedInstruction();
   if (how == "non-canonical") ReadNonCanonical();
   if (how == "hypervisor") ReadHypervisor();
   if (how == "stack") (void)Recurse(0);
+  // What follows the frame pointer must not trust it.
   if (how == "frame-in-hypervisor") LoseFrame(0xffff'ffff'8000'0000);
   if (how == "frame-unaligned") LoseFrame(0x801);
   if (how == "frame-loop") FrameLoop();
+  CrashLikeProcessor(how);
 }
 
 }  // namespace bulkhead::crasher

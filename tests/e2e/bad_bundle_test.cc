@@ -27,28 +27,44 @@ size_t Count(std::string_view text, std::string_view what) {
   return count;
 }
 
-// Seen before there is a supervisor: on COM1 only.
-void ExpectHypervisorRefuses(const std::string& bundle, const std::string& text) {
+class BadBundle : public testing::TestWithParam<Architecture> {
+ protected:
+  static const NodeFiles& Files() { return Facts(GetParam()).files; }
+  static std::string Supervisor() { return ReadFileOrDie(Files().supervisor); }
+  static BundleWriter Programs() {
+    BundleWriter writer;
+    writer.Add("supervisor", Supervisor());
+    writer.Add("vmm", ReadFileOrDie(Files().vmm));
+    return writer;
+  }
+
+  static void ExpectHypervisorRefuses(const std::string& bundle, const std::string& text);
+  static void ExpectSupervisorRefuses(const std::string& bundle, const std::string& text);
+  static void ExpectPodRefused(const std::string& bundle, const std::string& text);
+};
+
+// Seen before there is a supervisor: on the UART only.
+void BadBundle::ExpectHypervisorRefuses(const std::string& bundle, const std::string& text) {
   SCOPED_TRACE(text);
-  TestNode node({.bundle = bundle});
+  TestNode node({.architecture = GetParam(), .bundle = bundle});
   ASSERT_TRUE(node.machine().RunToEnd(kDeadline));
   EXPECT_EQ(Count(node.machine().serial(), kFatal), 1u);
   EXPECT_TRUE(SerialContains(node.machine(), kFatal + text));
 }
 
-// Seen by the supervisor: on COM1, and through the node channel.
-void ExpectSupervisorRefuses(const std::string& bundle, const std::string& text) {
+// Seen by the supervisor: on the UART, and through the node channel.
+void BadBundle::ExpectSupervisorRefuses(const std::string& bundle, const std::string& text) {
   SCOPED_TRACE(text);
-  TestNode node({.bundle = bundle});
+  TestNode node({.architecture = GetParam(), .bundle = bundle});
   ASSERT_TRUE(node.RunToEnd());
   EXPECT_NE(node.node_error().find(text), std::string::npos) << node.node_error();
   EXPECT_EQ(Count(node.machine().serial(), kFatal), 1u);
   EXPECT_TRUE(SerialContains(node.machine(), kFatal + text));
 }
 
-void ExpectPodRefused(const std::string& bundle, const std::string& text) {
+void BadBundle::ExpectPodRefused(const std::string& bundle, const std::string& text) {
   SCOPED_TRACE(text);
-  TestNode node({.bundle = bundle});
+  TestNode node({.architecture = GetParam(), .bundle = bundle});
   ASSERT_TRUE(node.RunToEnd());
   EXPECT_EQ(node.node_error(), "");
   EXPECT_EQ(node.pod(0).end, PodEnd::kNotStarted);
@@ -57,38 +73,35 @@ void ExpectPodRefused(const std::string& bundle, const std::string& text) {
 
 constexpr char kPodConfig[] = "version=1\nmemory=20971520\ncpus=1\ncmdline=\n";
 
-BundleWriter Programs() {
-  BundleWriter writer;
-  writer.Add("supervisor", ReadFileOrDie(kSupervisorElf));
-  writer.Add("vmm", ReadFileOrDie(kVmmElf));
-  return writer;
-}
-
-TEST(BadBundle, None) {
-  QemuMachine machine({.kernel = kHypervisorElf});
+TEST_P(BadBundle, None) {
+  QemuMachine machine({.architecture = GetParam(), .kernel = Files().boot_image});
   ASSERT_TRUE(machine.RunToEnd(kDeadline));
   EXPECT_TRUE(SerialContains(machine, "bulkhead: fatal: no bundle was loaded"));
 }
 
-TEST(BadBundle, SeenByTheHypervisor) {
+TEST_P(BadBundle, SeenByTheHypervisor) {
   ExpectHypervisorRefuses(std::string(10000, 'x'), "bundle: bad magic at offset 0x0");
   BundleWriter first;
   first.Add("hypervisor", "the one that runs is not this one");
   std::string damaged = first.bytes() + Programs().Finish();
   damaged[first.bytes().size() + 5] = '7';
   ExpectHypervisorRefuses(damaged, "bundle: bad magic at offset 0x");
-  ExpectHypervisorRefuses(MakeTestBundle({{.name = "a"}}).substr(0, 5000),
+  ExpectHypervisorRefuses(MakeTestBundle(GetParam(), {{.name = "a"}}).substr(0, 5000),
                           "bundle: entry 'hypervisor' runs past the end");
   ExpectHypervisorRefuses(BundleWriter().Add("vmm", "x").Finish(), "bundle: no entry 'supervisor'");
   ExpectHypervisorRefuses(BundleWriter().Add("supervisor", "not a program").Finish(),
                           "bundle: entry 'supervisor' is ");
+  ExpectHypervisorRefuses(BundleWriter().Add("supervisor", Supervisor().substr(0, 6000)).Finish(),
+                          "bundle: entry 'supervisor' is truncated");
+  const Architecture other =
+      GetParam() == Architecture::kX86_64 ? Architecture::kAarch64 : Architecture::kX86_64;
   ExpectHypervisorRefuses(
-      BundleWriter().Add("supervisor", ReadFileOrDie(kSupervisorElf).substr(0, 6000)).Finish(),
-      "bundle: entry 'supervisor' is truncated");
+      BundleWriter().Add("supervisor", ReadFileOrDie(Facts(other).files.supervisor)).Finish(),
+      "bundle: entry 'supervisor' is ");
 }
 
-TEST(BadBundle, SeenByTheSupervisor) {
-  const std::string supervisor = ReadFileOrDie(kSupervisorElf);
+TEST_P(BadBundle, SeenByTheSupervisor) {
+  const std::string supervisor = Supervisor();
   ExpectSupervisorRefuses(BundleWriter().Add("supervisor", supervisor).Finish(),
                           "bundle: no entry 'vmm'");
   ExpectSupervisorRefuses(
@@ -97,8 +110,8 @@ TEST(BadBundle, SeenByTheSupervisor) {
   ExpectSupervisorRefuses(Programs().Finish(), "bundle: has 0 pods; a node runs 1 to 16");
 }
 
-TEST(BadBundle, PodSeenByTheSupervisor) {
-  const std::string kernel = ReadFileOrDie(kTestGuestElf);
+TEST_P(BadBundle, PodSeenByTheSupervisor) {
+  const std::string kernel = ReadFileOrDie(TestGuestFile(GetParam()));
   ExpectPodRefused(Programs().Add("pods/a/pod", kPodConfig).Finish(),
                    "bundle: no entry 'pods/a/kernel'");
   ExpectPodRefused(Programs().Add("pods/a/pod", "version=1\nmemory=lots\n").Finish(),
@@ -110,6 +123,9 @@ TEST(BadBundle, PodSeenByTheSupervisor) {
                        .Finish(),
                    "does not start on a page");
 }
+
+INSTANTIATE_TEST_SUITE_P(All, BadBundle, testing::ValuesIn(kArchitectures),
+                         testing::PrintToStringParamName());
 
 }  // namespace
 }  // namespace bulkhead

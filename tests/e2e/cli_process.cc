@@ -20,6 +20,7 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <utility>
 
 namespace bulkhead {
 namespace {
@@ -30,7 +31,9 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kPatience(180);
 constexpr int kReapMs = 20'000;
 constexpr char kProgram[] = "cli/bulkhead";
-constexpr char kKernelVersion[] = "../guest_kernel/version";  // beside the kernel itself
+// Beside the kernels themselves.
+constexpr char kKernelVersion[] = "../guest_kernel/version";
+constexpr char kArm64KernelVersion[] = "../guest_kernel_arm64/version";
 
 // The runs that go on. Everything else below this process was left behind by one that has ended.
 std::set<pid_t>& Running() {
@@ -40,7 +43,7 @@ std::set<pid_t>& Running() {
 
 std::string MakeCache() {
   static const auto& directory = *new TempDirectory();
-  AddKernel(directory);
+  AddGuests(directory);
   return directory.path();
 }
 
@@ -119,10 +122,40 @@ std::string ReapStrangers() {
 
 }  // namespace
 
-void AddKernel(const TempDirectory& cache) {
-  std::filesystem::create_directories(cache / "kernel");
-  std::filesystem::create_directory_symlink(
-      std::filesystem::canonical(kKernelVersion).parent_path(), cache / "kernel/amd64");
+void AddGuests(const TempDirectory& cache) {
+  for (const auto& [version, link] :
+       {std::pair{kKernelVersion, "kernel/amd64"}, {kArm64KernelVersion, "kernel/arm64"}}) {
+    std::filesystem::create_directories(cache / "kernel");
+    std::filesystem::create_directory_symlink(std::filesystem::canonical(version).parent_path(),
+                                              cache / link);
+  }
+  // Those of arm64 guests are in the cache that their kernel comes from.
+  const auto arm64 = std::filesystem::canonical(kArm64KernelVersion).parent_path();
+  std::filesystem::create_directory_symlink(arm64.parent_path().parent_path() / "programs",
+                                            cache / "programs");
+}
+
+std::string MakeHelloLayout(Architecture architecture, const TempDirectory& cache) {
+  // The image comes before the kernel, which there is not.
+  CliProcess run(
+      {.arguments = RunArguments(architecture, {"--kernel", "/nonexistent", "example:hello"}),
+       .environment = {{"BULKHEAD_CACHE", cache.path()}}});
+  EXPECT_TRUE(run.RunToEnd());
+  for (const auto& entry : std::filesystem::directory_iterator(cache / "examples")) {
+    return entry.path();
+  }
+  ADD_FAILURE() << "no layout in the cache";
+  return "";
+}
+
+std::vector<std::string> RunArguments(Architecture architecture,
+                                      const std::vector<std::string>& more) {
+  std::vector<std::string> arguments = {"run"};
+  if (architecture != Architecture::kX86_64) {
+    arguments.insert(arguments.end(), {"--arch", OciName(architecture)});
+  }
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
 }
 
 const std::string& CacheDirectory() {

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/harness/architecture.h"
 #include "tests/harness/files.h"
 
 namespace bulkhead {
@@ -75,10 +76,19 @@ std::unique_ptr<CliProcess> Bulkhead(const std::vector<std::string>& arguments,
 testing::AssertionResult IsOneLine(const CliProcess& process, int status,
                                    const std::vector<std::string>& texts);
 
-// Puts the guest's kernel, and nothing else, into an empty cache.
-void AddKernel(const TempDirectory& cache);
+// The arguments of `bulkhead run` for a pod of an architecture: x86_64 is the default, and is not
+// named.
+std::vector<std::string> RunArguments(Architecture architecture,
+                                      const std::vector<std::string>& more);
 
-// Where the runs of this test program cache: has the guest's kernel, and nothing else at first.
+// Puts what guests are made of, their kernels and programs, into an empty cache.
+void AddGuests(const TempDirectory& cache);
+
+// Makes the OCI layout of example:hello in an empty cache; its path.
+std::string MakeHelloLayout(Architecture architecture, const TempDirectory& cache);
+
+// Where the runs of this test program cache: has what guests are made of, and nothing else at
+// first.
 const std::string& CacheDirectory();
 
 }  // namespace bulkhead

@@ -16,8 +16,6 @@
 namespace bulkhead {
 namespace {
 
-constexpr char kVmlinuz[] = "/kernel/amd64/vmlinuz";
-
 TEST(Refused, Images) {
   EXPECT_TRUE(IsOneLine(*Bulkhead({"run", "example:none"}), 125, {"example:hello"}));
   EXPECT_TRUE(IsOneLine(*Bulkhead({"run", "oci:/nonexistent"}), 125, {"/nonexistent"}));
@@ -32,12 +30,11 @@ TEST(Refused, Images) {
 // A copy of the layout that example:hello is made from, with one blob changed by `damage`.
 std::string DamagedLayout(const TempDirectory& directory, const std::string& name,
                           const std::function<void(std::string&)>& damage) {
-  const auto made = Bulkhead({"run", "--kernel", "/nonexistent", "example:hello"});
-  EXPECT_EQ(made->status(), 125);
+  const TempDirectory cache;
+  AddGuests(cache);
   const std::string copy = directory / name;
-  for (const auto& entry : std::filesystem::directory_iterator(CacheDirectory() + "/examples")) {
-    std::filesystem::copy(entry.path(), copy, std::filesystem::copy_options::recursive);
-  }
+  std::filesystem::copy(MakeHelloLayout(Architecture::kX86_64, cache), copy,
+                        std::filesystem::copy_options::recursive);
   // The layer is the largest.
   std::filesystem::path largest;
   for (const auto& entry : std::filesystem::directory_iterator(copy + "/blobs/sha256")) {
@@ -56,7 +53,7 @@ TEST(Refused, DamagedLayers) {
   // The image itself is in the cache: from a fresh one each.
   const auto refuses = [&](const std::string& image, const std::vector<std::string>& texts) {
     const TempDirectory cache;
-    AddKernel(cache);
+    AddGuests(cache);
     CliProcess run(
         {.arguments = {"run", image}, .environment = {{"BULKHEAD_CACHE", cache.path()}}});
     if (auto result = run.RunToEnd(); !result) return result;
@@ -90,28 +87,49 @@ TEST(Refused, MissingQemu) {
                         125, {"/nonexistent/qemu is not installed"}));
 }
 
-TEST(Refused, Kernels) {
+class RefusedKernel : public testing::TestWithParam<Architecture> {
+ protected:
+  // The stock one.
+  static std::string Kernel(Architecture architecture = GetParam()) {
+    return ReadFileOrDie(CacheDirectory() + "/kernel/" + OciName(architecture) + "/vmlinuz");
+  }
+  static testing::AssertionResult RefusesFile(const std::string& path,
+                                              const std::vector<std::string>& texts) {
+    return IsOneLine(*Bulkhead(RunArguments(GetParam(), {"--kernel", path, "example:hello"})), 125,
+                     texts);
+  }
+};
+
+TEST_P(RefusedKernel, SaysWhatIsWrong) {
   const TempDirectory directory;
-  const std::string good = ReadFileOrDie(CacheDirectory() + kVmlinuz);
+  const bool x86 = GetParam() == Architecture::kX86_64;
+  const std::string good = Kernel();
   const auto refuses = [&](const std::string& name, const std::string& contents,
                            const std::vector<std::string>& texts) {
     WriteFileOrDie(directory / name, contents);
-    return IsOneLine(*Bulkhead({"run", "--kernel", directory / name, "example:hello"}), 125, texts);
+    return RefusesFile(directory / name, texts);
   };
   EXPECT_TRUE(refuses("garbage", std::string(100000, 'x'), {"garbage", "is not a kernel"}));
   EXPECT_TRUE(refuses("empty", "", {"empty", "is not a kernel"}));
   EXPECT_TRUE(refuses("half", good.substr(0, good.size() / 2), {"half", "truncated"}));
-  std::string damaged = good;
-  for (size_t i = good.size() / 2; i < good.size() / 2 + 64; ++i) damaged[i] ^= 0x55;
-  EXPECT_TRUE(refuses("damaged", damaged, {"damaged"}));
-  EXPECT_TRUE(refuses("program", ReadFileOrDie("guest/init/init"), {"program", "no PVH entry"}));
-  EXPECT_TRUE(IsOneLine(*Bulkhead({"run", "--kernel", directory / "none", "example:hello"}), 125,
-                        {"there is no kernel file"}));
+  if (x86) {  // that for arm64 is not compressed: it has no checksum
+    std::string damaged = good;
+    for (size_t i = good.size() / 2; i < good.size() / 2 + 64; ++i) damaged[i] ^= 0x55;
+    EXPECT_TRUE(refuses("damaged", damaged, {"damaged"}));
+  }
+  EXPECT_TRUE(refuses("program", ReadFileOrDie(Facts(GetParam()).files.init),
+                      {"program", x86 ? "no PVH entry" : "it is an ELF file, not the Image"}));
+  EXPECT_TRUE(refuses("foreign", Kernel(x86 ? Architecture::kAarch64 : Architecture::kX86_64),
+                      {"foreign", x86 ? "x86_64" : "aarch64"}));
+  EXPECT_TRUE(RefusesFile(directory / "none", {"there is no kernel file"}));
 }
+
+INSTANTIATE_TEST_SUITE_P(All, RefusedKernel, testing::ValuesIn(kArchitectures),
+                         testing::PrintToStringParamName());
 
 TEST(Refused, NoSpaceOnTheDisk) {
   const TempDirectory cache;
-  AddKernel(cache);
+  AddGuests(cache);
   // Enough for what is small, not for an image, then not for a kernel or a bundle.
   for (const uint64_t limit : {uint64_t{100} << 10, uint64_t{4} << 20}) {
     CliProcess run({.arguments = {"run", "example:hello"},

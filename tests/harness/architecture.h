@@ -14,16 +14,14 @@
 #include <ostream>
 #include <string>
 
-namespace bulkhead {
+#include "cli/architecture.h"
 
-enum class Architecture { kX86_64, kAarch64 };
+namespace bulkhead {
 
 inline constexpr Architecture kArchitectures[] = {Architecture::kX86_64, Architecture::kAarch64};
 
 // As in the names of build targets and their files.
-inline std::string NameOf(Architecture architecture) {
-  return architecture == Architecture::kX86_64 ? "x86_64" : "aarch64";
-}
+inline std::string NameOf(Architecture architecture) { return Facts(architecture).name; }
 
 inline void PrintTo(Architecture architecture, std::ostream* out) { *out << NameOf(architecture); }
 

@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "tests/harness/gdb_registers.h"
+
 namespace bulkhead {
 namespace {
 
@@ -27,8 +29,6 @@ std::string LittleEndian(uint64_t value) {
   for (int i = 0; i < 8; ++i, value >>= 8) text += HexByte(static_cast<unsigned>(value));
   return text;
 }
-
-std::string Number(GdbRegister which) { return HexNumber(static_cast<uint64_t>(which)); }
 
 }  // namespace
 
@@ -72,7 +72,17 @@ void GdbStub::WaitForStop() {
 }
 
 // QEMU gives single registers only to who has asked for their description.
-void GdbStub::AskForRegisters() { (void)Ask("qXfer:features:read:target.xml:0,ffb"); }
+void GdbStub::AskForRegisters() {
+  if (!register_numbers_.empty()) return;
+  register_numbers_ =
+      NumberGdbRegisters([this](const std::string& file) { return ReadDescription(file); });
+}
+
+std::string GdbStub::NumberOf(const std::string& name) const {
+  const auto found = register_numbers_.find(name);
+  if (found == register_numbers_.end()) socket_.Die("there is no register " + name);
+  return HexNumber(found->second);
+}
 
 void GdbStub::Attach() {
   SendPacket("?");
@@ -94,14 +104,33 @@ void GdbStub::RunTo(uint64_t address) {
   Do("z" + breakpoint);
 }
 
-uint64_t GdbStub::ReadRegister(GdbRegister which) {
-  const std::string answer = Ask("p" + Number(which));
+uint64_t GdbStub::ReadRegister(const std::string& name) {
+  const std::string answer = Ask("p" + NumberOf(name));
   if (answer.size() != 16) socket_.Die("register was answered with '" + answer + "'");
   return __builtin_bswap64(std::strtoull(answer.c_str(), nullptr, 16));
 }
 
-void GdbStub::WriteRegister(GdbRegister which, uint64_t value) {
-  Do("P" + Number(which) + "=" + LittleEndian(value));
+std::string GdbStub::ReadDescription(const std::string& file) {
+  constexpr size_t kChunk = 0x800;
+  std::string text;
+  for (;;) {
+    const std::string answer =
+        Ask("qXfer:features:read:" + file + ":" + HexNumber(text.size()) + "," + HexNumber(kChunk));
+    // "m": there is more; "l": the last part.
+    if (!answer.starts_with('m') && !answer.starts_with('l')) {
+      socket_.Die("the description was answered with '" + answer + "'");
+    }
+    for (size_t i = 1; i < answer.size(); ++i) {
+      // GDB manual, "Overview" of the remote protocol: escaped bytes.
+      const bool escaped = answer[i] == '}' && i + 1 < answer.size();
+      text.push_back(escaped ? static_cast<char>(answer[++i] ^ 0x20) : answer[i]);
+    }
+    if (answer[0] == 'l') return text;
+  }
+}
+
+void GdbStub::WriteRegister(const std::string& name, uint64_t value) {
+  Do("P" + NumberOf(name) + "=" + LittleEndian(value));
 }
 
 // The machine may end before it could say OK.

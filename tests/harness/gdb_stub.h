@@ -5,6 +5,7 @@
 #define BULKHEAD_TESTS_HARNESS_GDB_STUB_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,9 +13,6 @@
 #include "tests/harness/qemu_socket.h"
 
 namespace bulkhead {
-
-// x86_64, as gdb numbers registers (gdb, features/i386/64bit-core.xml).
-enum class GdbRegister { kRax, kRbx, kRcx, kRdx, kRsi, kRdi, kRbp, kRsp, kRip = 16 };
 
 // A connection to QEMU's gdb stub (GDB manual, "Remote Protocol"), made before QEMU starts. Ends
 // the test program if the stub does not do what it is asked.
@@ -31,11 +29,13 @@ class GdbStub {
   void Interrupt();
   // Runs the stopped machine until it is about to execute what lies at this virtual address.
   void RunTo(uint64_t address);
-  // Of the stopped machine.
-  uint64_t ReadRegister(GdbRegister which);
-  void WriteRegister(GdbRegister which, uint64_t value);
+  // Of the stopped machine, by the names that QEMU has for registers: "rip", "cr3", "TTBR0_EL2".
+  uint64_t ReadRegister(const std::string& name);
+  void WriteRegister(const std::string& name, uint64_t value);
   // Lets the machine run for good.
   void Detach();
+  // Lets it run until the next Interrupt.
+  void Continue() { SendPacket("c"); }
 
  private:
   void SendPacket(std::string_view payload);
@@ -44,9 +44,13 @@ class GdbStub {
   // Asks for what is answered with OK.
   void Do(std::string_view payload);
   void WaitForStop();
+  // A file of the target description.
+  std::string ReadDescription(const std::string& file);
   void AskForRegisters();
+  std::string NumberOf(const std::string& name) const;
 
   QemuSocket socket_;
+  std::map<std::string, unsigned> register_numbers_;  // once they have been asked for
 };
 
 }  // namespace bulkhead

@@ -27,29 +27,38 @@ constexpr uint32_t kFile = 0100644;
 
 }  // namespace
 
-std::string MakeTestBundle(const std::vector<TestPod>& pods) {
+std::string TestGuestFile(Architecture architecture) {
+  return architecture == Architecture::kX86_64 ? "guest/testguest/testguest.elf"
+                                               : "guest/testguest/testguest_aarch64.image";
+}
+
+std::string MakeTestBundle(Architecture architecture, const std::vector<TestPod>& pods) {
+  const NodeFiles& files = Facts(architecture).files;
   BundleWriter writer;
-  writer.Add("hypervisor", ReadFileOrDie(kHypervisorElf), kFile, kPage);
-  writer.Add("supervisor", ReadFileOrDie(kSupervisorElf), kFile, kPage);
-  writer.Add("vmm", ReadFileOrDie(kVmmElf), kFile, kPage);
+  writer.Add("hypervisor", ReadFileOrDie(files.hypervisor), kFile, kPage);
+  writer.Add("supervisor", ReadFileOrDie(files.supervisor), kFile, kPage);
+  writer.Add("vmm", ReadFileOrDie(files.vmm), kFile, kPage);
   for (const TestPod& pod : pods) {
     const std::string path = "pods/" + pod.name + "/";
     writer.Add(path + "pod", "version=1\nmemory=" + std::to_string(pod.memory) +
                                  "\ncpus=1\ncmdline=" + pod.cmdline + "\ndebug_uart=1\n");
-    writer.Add(path + "kernel", ReadFileOrDie(pod.kernel), kFile, kPage);
+    const std::string kernel = pod.kernel.empty() ? TestGuestFile(architecture) : pod.kernel;
+    writer.Add(path + "kernel", ReadFileOrDie(kernel), kFile, kPage);
   }
   return writer.Finish();
 }
 
 TestNode::TestNode(const TestNodeOptions& options) : decoder_(this) {
-  const std::string bundle = options.bundle.empty() ? MakeTestBundle(options.pods) : options.bundle;
-  QemuOptions qemu;
+  const std::string bundle =
+      options.bundle.empty() ? MakeTestBundle(options.architecture, options.pods) : options.bundle;
+  const NodeFiles& files = Facts(options.architecture).files;
+  QemuOptions qemu = {.architecture = options.architecture};
   if (options.uefi) {
     qemu.esp = directory_ / "esp";
-    WriteFileOrDie(qemu.esp + "/EFI/BOOT/BOOTX64.EFI", ReadFileOrDie(kLoaderEfi));
+    WriteFileOrDie(qemu.esp + "/" + EfiBootFile(options.architecture), ReadFileOrDie(files.loader));
     WriteFileOrDie(qemu.esp + "/bulkhead/bundle.cpio", bundle);
   } else {
-    qemu.kernel = kHypervisorElf;
+    qemu.kernel = files.boot_image;
     qemu.initrd = directory_ / "bundle.cpio";
     WriteFileOrDie(qemu.initrd, bundle);
   }
@@ -142,7 +151,7 @@ testing::AssertionResult TestNode::Failure(const std::string& what) {
            << (pod.end.has_value() ? "ended, " + pod.reason : "runs") << "\n"
            << pod.console;
   }
-  result << "\n--- node: " << (node_error_.empty() ? "no error" : node_error_) << "\n--- COM1\n"
+  result << "\n--- node: " << (node_error_.empty() ? "no error" : node_error_) << "\n--- UART\n"
          << machine_->serial() << "\n--- QEMU\n"
          << machine_->errors() << "\n---";
   return result;

@@ -6,7 +6,7 @@
 
 // A node in QEMU, with the test at the other end of its node channel:
 //
-//   TestNode node(TestNodeOptions{.pods = {{.name = "a", .kernel = kTestGuest}}});
+//   TestNode node({.architecture = GetParam(), .pods = {{.name = "a"}}});
 //   ASSERT_TRUE(node.RunUntil([&] { return node.pod(0).end.has_value(); }));
 //   ASSERT_TRUE(node.RunToEnd());
 
@@ -21,31 +21,30 @@
 #include <vector>
 
 #include "cli/node_decoder.h"
+#include "tests/harness/architecture.h"
 #include "tests/harness/files.h"
 #include "tests/harness/qemu.h"
 
 namespace bulkhead {
 
-inline constexpr char kHypervisorElf[] = "hypervisor/hypervisor_x86_64.elf";
-inline constexpr char kSupervisorElf[] = "control/supervisor_x86_64.elf";
-inline constexpr char kVmmElf[] = "vmm/vmm_x86_64.elf";
-inline constexpr char kLoaderEfi[] = "boot/uefi/bulkhead.efi";
-inline constexpr char kTestGuestElf[] = "guest/testguest/testguest.elf";
+// guest/testguest, as a kernel of the architecture; the node's own programs are in its Facts.
+std::string TestGuestFile(Architecture architecture);
 
 struct TestPod {
   std::string name;
   std::string cmdline = {};
-  uint64_t memory = uint64_t{20} << 20;  // bytes; the test guest lies above 16 MiB
-  std::string kernel = kTestGuestElf;    // file
+  uint64_t memory = uint64_t{20} << 20;  // bytes; the x86_64 test guest lies above 16 MiB
+  std::string kernel = {};               // file; empty: the test guest
 };
 
-// A bundle with these pods, each with a debug UART, and the programs above.
-std::string MakeTestBundle(const std::vector<TestPod>& pods);
+// A bundle with these pods, each with a debug UART, and the node's programs.
+std::string MakeTestBundle(Architecture architecture, const std::vector<TestPod>& pods);
 
 struct TestNodeOptions {
+  Architecture architecture = Architecture::kX86_64;
   std::vector<TestPod> pods = {};
   std::string bundle = {};  // bytes; empty: made from `pods`
-  bool uefi = false;        // through OVMF, else by PVH
+  bool uefi = false;        // through firmware, else the hypervisor directly
   std::vector<std::string> qemu_arguments = {};
 };
 

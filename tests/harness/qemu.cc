@@ -21,48 +21,24 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-struct Defaults {
-  const char* program;
-  const char* machine;
-  const char* cpu;
-  const char* firmware_code;
-  const char* firmware_variables;
-  const char* boot_file;
-};
+const char* DefaultMachine(Architecture architecture) {
+  return architecture == Architecture::kX86_64 ? "q35" : "virt,virtualization=on,gic-version=3";
+}
 
-constexpr Defaults kX86_64 = {
-    .program = "qemu-system-x86_64",
-    .machine = "q35",
-    .cpu = "max,la57=off",
-    .firmware_code = "/usr/share/OVMF/OVMF_CODE_4M.fd",
-    .firmware_variables = "/usr/share/OVMF/OVMF_VARS_4M.fd",
-    .boot_file = "EFI/BOOT/BOOTX64.EFI",
-};
-
-constexpr Defaults kAarch64 = {
-    .program = "qemu-system-aarch64",
-    .machine = "virt,virtualization=on,gic-version=3",
-    .cpu = "neoverse-n1",
-    .firmware_code = "/usr/share/AAVMF/AAVMF_CODE.fd",
-    .firmware_variables = "/usr/share/AAVMF/AAVMF_VARS.fd",
-    .boot_file = "EFI/BOOT/BOOTAA64.EFI",
-};
-
-const Defaults& DefaultsOf(Architecture architecture) {
-  return architecture == Architecture::kX86_64 ? kX86_64 : kAarch64;
+const char* DefaultCpu(Architecture architecture) {
+  return architecture == Architecture::kX86_64 ? "max,la57=off" : "neoverse-n1";
 }
 
 std::vector<std::string> MakeArguments(const QemuOptions& options) {
-  const Defaults& defaults = DefaultsOf(options.architecture);
   const auto either = [](const std::string& given, const char* otherwise) {
     return given.empty() ? std::string(otherwise) : given;
   };
   std::vector<std::string> arguments = {
-      either(options.program, defaults.program),
+      either(options.program, Facts(options.architecture).qemu),
       "-M",
-      either(options.machine, defaults.machine),
+      either(options.machine, DefaultMachine(options.architecture)),
       "-cpu",
-      either(options.cpu, defaults.cpu),
+      either(options.cpu, DefaultCpu(options.architecture)),
       "-accel",
       "tcg",
       "-m",
@@ -83,10 +59,12 @@ std::vector<std::string> MakeArguments(const QemuOptions& options) {
   if (!options.initrd.empty()) add("-initrd", options.initrd);
   if (!options.append.empty()) add("-append", options.append);
   if (!options.esp.empty()) {
+    const FirmwareFacts& firmware = Facts(options.architecture).firmware;
     const std::string flash = "if=pflash,format=raw,";
-    add("-drive", flash + "unit=0,readonly=on,file=" + defaults.firmware_code);
+    const std::string directory = std::string(firmware.directory) + "/";
+    add("-drive", flash + "unit=0,readonly=on,file=" + directory + firmware.code);
     // What the firmware writes goes to a temporary file.
-    add("-drive", flash + "unit=1,snapshot=on,file=" + defaults.firmware_variables);
+    add("-drive", flash + "unit=1,snapshot=on,file=" + directory + firmware.variables);
     add("-drive", "if=none,id=esp,format=raw,readonly=on,file=fat:" + options.esp);
     add("-device", "virtio-blk-pci,drive=esp");
     // A menu that nobody waits for: without it, AAVMF waits five seconds for a key.
@@ -134,7 +112,9 @@ void Drain(int& pipe, std::string& to) {
 
 }  // namespace
 
-std::string EfiBootFile(Architecture architecture) { return DefaultsOf(architecture).boot_file; }
+std::string EfiBootFile(Architecture architecture) {
+  return std::string("EFI/BOOT/") + Facts(architecture).firmware.boot_file;
+}
 
 QemuMachine::QemuMachine(const QemuOptions& options) { Start(MakeArguments(options)); }
 

@@ -15,12 +15,16 @@
 namespace bulkhead {
 namespace {
 
-constexpr int kChecks = 76;  // at least
+// The least number of checks that a plan has.
+int LeastChecks(Architecture architecture) {
+  return architecture == Architecture::kX86_64 ? 76 : 110;
+}
 
 std::string Mode(const std::string& mode) { return "testguest.mode=" + mode; }
 
-// A plan of at least `least` checks, all of them there, in order, and all of them ok.
-testing::AssertionResult TapPassed(const std::string& tap, int least) {
+// A plan of enough checks, all of them there, in order, and all of them ok.
+testing::AssertionResult TapPassed(Architecture architecture, const std::string& tap) {
+  const int least = LeastChecks(architecture);
   std::istringstream lines(tap);
   std::string line;
   int count = 0;
@@ -44,36 +48,56 @@ testing::AssertionResult TapPassed(const std::string& tap, int least) {
                                      << tap;
 }
 
-void RunTap(bool uefi) {
-  TestNode node({.pods = {{.name = "tap"}}, .uefi = uefi});
+class TestGuest : public testing::TestWithParam<Architecture> {};
+
+void RunTap(Architecture architecture, bool uefi) {
+  TestNode node({.architecture = architecture, .pods = {{.name = "tap"}}, .uefi = uefi});
   ASSERT_TRUE(node.RunToEnd());
   EXPECT_EQ(node.pods_announced(), 1u);
   EXPECT_EQ(node.pod(0).end, PodEnd::kPoweredOff) << node.pod(0).reason;
-  EXPECT_TRUE(TapPassed(node.pod(0).console, kChecks));
+  EXPECT_TRUE(TapPassed(architecture, node.pod(0).console));
   EXPECT_EQ(node.node_error(), "");
 }
 
-TEST(TestGuest, PlatformIsAsPromised) { RunTap(false); }
+TEST_P(TestGuest, PlatformIsAsPromised) { RunTap(GetParam(), false); }
 
-TEST(TestGuest, PlatformIsAsPromisedAfterFirmware) { RunTap(true); }
+TEST_P(TestGuest, PlatformIsAsPromisedAfterFirmware) { RunTap(GetParam(), true); }
 
-TEST(TestGuest, HostileGuestsEndAlone) {
-  struct Hostile {
-    std::string mode;
-    std::string reason;  // what the user is told must have this in it
-  };
-  const std::vector<Hostile> all = {
-      {"triple-fault", "triple fault"},
+struct Hostile {
+  std::string mode;
+  std::string reason;  // what the user is told must have this in it
+  PodEnd end = PodEnd::kGuestFault;
+};
+
+std::vector<Hostile> HostileModes(Architecture architecture) {
+  std::vector<Hostile> all = {
       {"jump-unmapped", "0xe0000000"},
       {"outside-memory", "access to 0xe0000000, where there is neither memory nor device"},
-      {"hlt-cli", "the guest halted with interrupts off"},
       {"virtq-loop", "virtio: descriptors loop"},
       {"virtq-outside", "virtio: descriptor points outside guest memory"},
       {"virtq-zero", "virtio: descriptor has zero length"},
       {"virtq-huge", "virtio: descriptor length runs past guest memory"},
       {"virtq-ahead", "virtio: available index runs ahead of the queue size"},
   };
-  TestNodeOptions options;
+  const std::vector<Hostile> x86_64 = {
+      {"triple-fault", "triple fault"},
+      {"hlt-cli", "the guest halted with interrupts off"},
+  };
+  const std::vector<Hostile> aarch64 = {
+      {"lose-vectors", "execution at 0xe0000200, where there is no memory"},
+      {"lose-page-table", "0xe0000"},
+      {"load-pair", "access to 0xa000000, "},
+      {"cpu-off", "the guest switched off its last processor"},
+      {"reset", "the guest reset itself", PodEnd::kReset},
+  };
+  const auto& more = architecture == Architecture::kX86_64 ? x86_64 : aarch64;
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+
+TEST_P(TestGuest, HostileGuestsEndAlone) {
+  const std::vector<Hostile> all = HostileModes(GetParam());
+  TestNodeOptions options = {.architecture = GetParam()};
   for (const Hostile& hostile : all) {
     options.pods.push_back({.name = hostile.mode, .cmdline = Mode(hostile.mode)});
   }
@@ -82,24 +106,24 @@ TEST(TestGuest, HostileGuestsEndAlone) {
   const auto tap = static_cast<uint16_t>(options.pods.size());
   options.pods.push_back({.name = "tap"});
   const auto spin = static_cast<uint16_t>(options.pods.size());
-  options.pods.push_back({.name = "spin", .cmdline = Mode("spin-cli")});
+  options.pods.push_back({.name = "spin", .cmdline = Mode("spin-masked")});
 
   TestNode node(options);
   ASSERT_TRUE(node.RunUntil([&] {
     for (uint16_t i = 0; i < spin; ++i) {
       if (!node.pod(i).end.has_value()) return false;
     }
-    return node.pod(spin).console == "# mode spin-cli\n";
+    return node.pod(spin).console == "# mode spin-masked\n";
   }));
   for (size_t i = 0; i < all.size(); ++i) {
     const TestNode::Pod& pod = node.pod(static_cast<uint16_t>(i));
     SCOPED_TRACE(all[i].mode);
-    EXPECT_EQ(pod.end, PodEnd::kGuestFault);
+    EXPECT_EQ(pod.end, all[i].end);
     EXPECT_NE(pod.reason.find(all[i].reason), std::string::npos) << pod.reason;
     EXPECT_EQ(pod.console, "# mode " + all[i].mode + "\n");
   }
   EXPECT_EQ(node.pod(tap).end, PodEnd::kPoweredOff) << node.pod(tap).reason;
-  EXPECT_TRUE(TapPassed(node.pod(tap).console, kChecks));
+  EXPECT_TRUE(TapPassed(GetParam(), node.pod(tap).console));
 
   // Interrupts are off in the last one, but not in the node.
   EXPECT_FALSE(node.pod(spin).end.has_value()) << node.pod(spin).reason;
@@ -111,18 +135,20 @@ TEST(TestGuest, HostileGuestsEndAlone) {
 }
 
 // What one leaves in a register, another must not find.
-TEST(TestGuest, GuestsDoNotDisturbEachOther) {
-  TestNode node({.pods = {{.name = "a"}, {.name = "b"}, {.name = "c"}, {.name = "d"}}});
+TEST_P(TestGuest, GuestsDoNotDisturbEachOther) {
+  TestNode node({.architecture = GetParam(),
+                 .pods = {{.name = "a"}, {.name = "b"}, {.name = "c"}, {.name = "d"}}});
   ASSERT_TRUE(node.RunToEnd());
   for (uint16_t i = 0; i < 4; ++i) {
     EXPECT_EQ(node.pod(i).end, PodEnd::kPoweredOff) << node.pod(i).reason;
-    EXPECT_TRUE(TapPassed(node.pod(i).console, kChecks));
+    EXPECT_TRUE(TapPassed(GetParam(), node.pod(i).console));
   }
 }
 
-// A register that CPUID does not offer, but the processor gives.
-TEST(TestGuest, ProtectionKeysCarryNothingOver) {
-  TestNode node({.pods = {{.name = "marks", .cmdline = Mode("mark-registers")},
+// On x86_64, of a register that CPUID does not offer, but the processor gives.
+TEST_P(TestGuest, RegistersCarryNothingOver) {
+  TestNode node({.architecture = GetParam(),
+                 .pods = {{.name = "marks", .cmdline = Mode("mark-registers")},
                           {.name = "finds", .cmdline = Mode("find-marks")}}});
   ASSERT_TRUE(node.RunUntil([&] { return node.pod(1).end.has_value(); }));
   EXPECT_EQ(node.pod(1).end, PodEnd::kPoweredOff) << node.pod(1).console;
@@ -132,8 +158,9 @@ TEST(TestGuest, ProtectionKeysCarryNothingOver) {
 
 // It never runs an instruction after its halt, so it is not in the guest that the node's interrupts
 // come.
-TEST(TestGuest, HaltedGuestWithATimerThatStormsLeavesTheNodeItsInterrupts) {
-  TestNode node({.pods = {{.name = "storm", .cmdline = Mode("timer-storm")}}});
+TEST_P(TestGuest, HaltedGuestWithATimerThatStormsLeavesTheNodeItsInterrupts) {
+  TestNode node(
+      {.architecture = GetParam(), .pods = {{.name = "storm", .cmdline = Mode("timer-storm")}}});
   ASSERT_TRUE(
       node.RunUntil([&] { return node.pod(0).console.find("# storm\n") != std::string::npos; }));
   node.Send(NodeFrameType::kPodStop, 0);
@@ -141,8 +168,8 @@ TEST(TestGuest, HaltedGuestWithATimerThatStormsLeavesTheNodeItsInterrupts) {
   EXPECT_EQ(node.pod(0).end, PodEnd::kStopped);
 }
 
-TEST(TestGuest, NodeRunsItsFillOfPods) {
-  TestNodeOptions options;
+TEST_P(TestGuest, NodeRunsItsFillOfPods) {
+  TestNodeOptions options = {.architecture = GetParam()};
   for (int i = 0; i < 16; ++i) {
     options.pods.push_back({.name = "pod" + std::to_string(i), .cmdline = Mode("poweroff")});
   }
@@ -152,12 +179,13 @@ TEST(TestGuest, NodeRunsItsFillOfPods) {
   for (uint16_t i = 0; i < 16; ++i) EXPECT_EQ(node.pod(i).end, PodEnd::kPoweredOff) << i;
 }
 
-TEST(TestGuest, WhatCannotStartIsSaid) {
+TEST_P(TestGuest, WhatCannotStartIsSaid) {
   const TempDirectory directory;
   WriteFileOrDie(directory / "garbage", std::string(8192, 'x'));
-  const std::string guest = ReadFileOrDie(kTestGuestElf);
-  WriteFileOrDie(directory / "truncated", guest.substr(0, 100));
-  TestNode node({.pods = {{.name = "garbage", .kernel = directory / "garbage"},
+  const std::string guest = ReadFileOrDie(TestGuestFile(GetParam()));
+  WriteFileOrDie(directory / "truncated", guest.substr(0, 40));
+  TestNode node({.architecture = GetParam(),
+                 .pods = {{.name = "garbage", .kernel = directory / "garbage"},
                           {.name = "truncated", .kernel = directory / "truncated"},
                           {.name = "huge", .memory = uint64_t{1} << 40},
                           {.name = "tiny", .memory = 4096},
@@ -175,6 +203,9 @@ TEST(TestGuest, WhatCannotStartIsSaid) {
   says(3, "needs at least 2 MiB");
   EXPECT_EQ(node.pod(4).end, PodEnd::kPoweredOff) << node.pod(4).reason;
 }
+
+INSTANTIATE_TEST_SUITE_P(All, TestGuest, testing::ValuesIn(kArchitectures),
+                         testing::PrintToStringParamName());
 
 }  // namespace
 }  // namespace bulkhead

@@ -3,7 +3,6 @@
 
 #include "tests/wx/page_walker.h"
 
-#include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
@@ -11,130 +10,121 @@
 namespace bulkhead {
 namespace {
 
-constexpr uint64_t kPresent = 1 << 0;
-constexpr uint64_t kWrite = 1 << 1;
-constexpr uint64_t kUser = 1 << 2;
-constexpr uint64_t kAccessed = 1 << 5;
-constexpr uint64_t kDirty = 1 << 6;
-constexpr uint64_t kLarge = 1 << 7;
-constexpr uint64_t kNoExecute = uint64_t{1} << 63;
-constexpr uint64_t kAddress = 0x000f'ffff'ffff'f000;
 constexpr uint64_t kPage = 4096;
 constexpr uint64_t kEntries = 512;
-constexpr uint64_t kUpperHalf = uint64_t{1} << 63;
+constexpr int kLevels = 4;
+constexpr uint64_t kRootAddress = 0x0000'ffff'ffff'f000;
+constexpr uint64_t kUpperHalf = 0xffff'0000'0000'0000;
+// In x86_64 entries, set by the processor (AMD APM 2, 5.4.2).
+constexpr uint64_t kAccessed = 1 << 5;
+constexpr uint64_t kDirty = 1 << 6;
 
-uint64_t Entry(std::string_view memory, uint64_t table, uint64_t index) {
-  uint64_t entry;
-  std::memcpy(&entry, memory.data() + table + index * sizeof(entry), sizeof(entry));
-  return entry;
+constexpr Rights kAll = {
+    .write = true, .user = true, .user_execute = true, .hypervisor_execute = true};
+
+Rights Both(const Rights& a, const Rights& b) {
+  return {.write = a.write && b.write,
+          .user = a.user && b.user,
+          .user_execute = a.user_execute && b.user_execute,
+          .hypervisor_execute = a.hypervisor_execute && b.hypervisor_execute};
 }
 
-std::string HexText(uint64_t value) {
-  char text[32];
-  std::snprintf(text, sizeof(text), "0x%" PRIx64, value);
+std::string Problem(const char* what, uint64_t table, uint64_t address) {
+  char text[128];
+  std::snprintf(text, sizeof(text), "%s 0x%" PRIx64 " for 0x%" PRIx64, what, table, address);
   return text;
 }
 
-struct Walker {
-  std::string_view memory;
-  std::vector<Mapping> found;
-  std::vector<std::string>* problems;
+class Walker {
+ public:
+  Walker(const TableFormat& format, const PhysicalMemory& memory,
+         std::vector<std::string>* problems)
+      : format_(format), memory_(memory), problems_(problems) {}
 
-  void Walk(uint64_t table, int level, uint64_t address, uint64_t rights) {
-    if (table + kPage > memory.size()) {
-      problems->push_back("table at " + HexText(table) + " for " + HexText(address) +
-                          " is not in memory");
+  // Entry 0 is for `address`.
+  void Walk(uint64_t table, int level, uint64_t address, const Rights& above, uint64_t first = 0,
+            uint64_t end = kEntries) {
+    if (!memory_.HasPage(table)) {
+      problems_->push_back(Problem("outside of memory: table", table, address));
       return;
     }
     const int shift = 12 + 9 * (level - 1);
-    for (uint64_t i = 0; i < kEntries; ++i) {
-      const uint64_t entry = Entry(memory, table, i);
-      if ((entry & kPresent) == 0) continue;
-      uint64_t at = address + (i << shift);
-      if (level == 4 && i >= kEntries / 2) at |= 0xffff'0000'0000'0000;  // canonical form
-      const uint64_t here = (rights & entry & (kWrite | kUser)) | ((rights | entry) & kNoExecute);
-      if (level == 1 || (level < 4 && (entry & kLarge) != 0)) {
-        const uint64_t length = uint64_t{1} << shift;
-        Add({.address = at,
-             .physical = entry & kAddress & ~(length - 1),
-             .length = length,
-             .write = (here & kWrite) != 0,
-             .execute = (here & kNoExecute) == 0,
-             .user = (here & kUser) != 0});
-      } else {
-        Walk(entry & kAddress, level - 1, at, here);
+    for (uint64_t i = first; i < end; ++i) {
+      const TableEntry entry = format_.decode(memory_.Entry(table, i), level);
+      const uint64_t at = address + (i << shift);
+      const Rights here = Both(above, entry.allows);
+      switch (entry.kind) {
+        case TableEntry::Kind::kNothing:
+          break;
+        case TableEntry::Kind::kTable:
+          Walk(entry.physical, level - 1, at, here);
+          break;
+        case TableEntry::Kind::kPage: {
+          const uint64_t length = uint64_t{1} << shift;
+          Add({at, entry.physical & ~(length - 1), length, format_.finish(here)});
+          break;
+        }
+        case TableEntry::Kind::kReserved:
+          problems_->push_back(Problem("reserved entry in table", table, at));
+          break;
       }
     }
   }
 
+  const std::vector<Mapping>& found() const { return found_; }
+
+ private:
   void Add(const Mapping& mapping) {
-    if (!found.empty()) {
-      Mapping& last = found.back();
+    if (!found_.empty()) {
+      Mapping& last = found_.back();
       if (last.address + last.length == mapping.address &&
-          last.physical + last.length == mapping.physical && last.write == mapping.write &&
-          last.execute == mapping.execute && last.user == mapping.user) {
+          last.physical + last.length == mapping.physical && last.rights == mapping.rights) {
         last.length += mapping.length;
         return;
       }
     }
-    found.push_back(mapping);
+    found_.push_back(mapping);
   }
+
+  const TableFormat& format_;
+  const PhysicalMemory& memory_;
+  std::vector<std::string>* const problems_;
+  std::vector<Mapping> found_;
 };
 
 }  // namespace
 
-std::string ToString(const Mapping& mapping) {
-  return HexText(mapping.address) + " + " + HexText(mapping.length) + " -> " +
-         HexText(mapping.physical) + " r" + (mapping.write ? "w" : "-") +
-         (mapping.execute ? "x" : "-") + (mapping.user ? " user" : " hypervisor");
+bool PhysicalMemory::HasPage(uint64_t physical) const {
+  return physical >= start && physical - start < bytes.size() &&
+         bytes.size() - (physical - start) >= kPage;
 }
 
-std::vector<Mapping> WalkPageTables(std::string_view memory, uint64_t root,
-                                    std::vector<std::string>* problems) {
-  Walker walker = {memory, {}, problems};
-  walker.Walk(root & kAddress, 4, 0, kWrite | kUser);
-  return walker.found;
+uint64_t PhysicalMemory::Entry(uint64_t table, uint64_t index) const {
+  uint64_t entry;
+  std::memcpy(&entry, bytes.data() + (table - start) + index * sizeof(entry), sizeof(entry));
+  return entry;
 }
 
-std::vector<std::string> FindBadMappings(const std::vector<Mapping>& mappings) {
-  std::vector<std::string> out;
-  for (const Mapping& mapping : mappings) {
-    if (mapping.write && mapping.execute) {
-      out.push_back("writable and executable: " + ToString(mapping));
-    }
-    if (mapping.user == (mapping.address >= kUpperHalf)) {
-      out.push_back("on the wrong side: " + ToString(mapping));
-    }
-  }
-  return out;
+std::vector<Mapping> WalkPageTables(const TableFormat& format, const PhysicalMemory& memory,
+                                    const Roots& roots, std::vector<std::string>* problems) {
+  Walker walker(format, memory, problems);
+  const uint64_t lower_end = format.one_root ? kEntries / 2 : kEntries;
+  const uint64_t upper_first = format.one_root ? kEntries / 2 : 0;
+  walker.Walk(roots.lower & kRootAddress, kLevels, 0, kAll, 0, lower_end);
+  walker.Walk(roots.upper & kRootAddress, kLevels, kUpperHalf, kAll, upper_first);
+  return walker.found();
 }
 
-std::vector<std::string> FindWritableAliases(const std::vector<Mapping>& executable,
-                                             const std::vector<Mapping>& mappings) {
-  std::vector<std::string> out;
-  for (const Mapping& text : executable) {
-    if (!text.execute) continue;
-    for (const Mapping& mapping : mappings) {
-      if (mapping.write && mapping.physical < text.physical + text.length &&
-          text.physical < mapping.physical + mapping.length) {
-        out.push_back("text " + ToString(text) + " can be written through " + ToString(mapping));
-      }
-    }
-  }
-  return out;
-}
-
-std::vector<uint64_t> FindRoots(std::string_view memory, uint64_t root) {
+std::vector<uint64_t> FindRoots(const PhysicalMemory& memory, uint64_t root) {
   std::vector<uint64_t> out;
   const auto is_root = [&](uint64_t page) {
     for (uint64_t i = kEntries / 2; i < kEntries; ++i) {
-      // The processor sets these two by itself.
-      const uint64_t difference = Entry(memory, page, i) ^ Entry(memory, root, i);
+      const uint64_t difference = memory.Entry(page, i) ^ memory.Entry(root & kRootAddress, i);
       if ((difference & ~(kAccessed | kDirty)) != 0) return false;
     }
     return true;
   };
-  for (uint64_t page = 0; page + kPage <= memory.size(); page += kPage) {
+  for (uint64_t page = memory.start; memory.HasPage(page); page += kPage) {
     if (is_root(page)) out.push_back(page);
   }
   return out;

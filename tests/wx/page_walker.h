@@ -4,50 +4,44 @@
 #ifndef BULKHEAD_TESTS_WX_PAGE_WALKER_H_
 #define BULKHEAD_TESTS_WX_PAGE_WALKER_H_
 
-// Reads x86_64 page tables as the processor does (AMD APM 2, 5.3 and 5.6), out of a copy of a
-// machine's physical memory. Written apart from the hypervisor's own code: it is what checks it.
+// Reads page tables as the processor does, out of a copy of a machine's physical memory.
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "tests/wx/mapping.h"
+#include "tests/wx/table_format.h"
+
 namespace bulkhead {
 
-// A run of pages that are next to each other, virtually and physically, with the same rights.
-// Rights are those of the whole path: a page can be written if every level says so, and executed
-// unless one level says no.
-struct Mapping {
-  uint64_t address;  // virtual
-  uint64_t physical;
-  uint64_t length;
-  bool write;
-  bool execute;
-  bool user;
+struct PhysicalMemory {
+  std::string_view bytes;
+  uint64_t start = 0;  // physical address of the first byte
 
-  bool operator==(const Mapping&) const = default;
+  // Whether the whole page is there.
+  bool HasPage(uint64_t physical) const;
+  // Of a table that is there.
+  uint64_t Entry(uint64_t table, uint64_t index) const;
 };
 
-// "0x400000 + 0x1000 -> 0x7000 r-x user"
-std::string ToString(const Mapping& mapping);
+// The tables of an address space, as the processor's registers have them (flags beside the
+// addresses are ignored). One root on x86_64.
+struct Roots {
+  uint64_t lower;
+  uint64_t upper;
+};
 
-// All that the table at `root` maps, in the order of addresses. A table outside of `memory`, which
-// starts at physical address 0, goes to `problems`.
-std::vector<Mapping> WalkPageTables(std::string_view memory, uint64_t root,
-                                    std::vector<std::string>* problems);
+// All that they map, in the order of addresses. What cannot be followed goes to `problems`: a table
+// outside of memory, a reserved entry.
+std::vector<Mapping> WalkPageTables(const TableFormat& format, const PhysicalMemory& memory,
+                                    const Roots& roots, std::vector<std::string>* problems);
 
-// One line for every mapping that is writable and executable, or on the wrong side: user pages in
-// the upper half, the hypervisor's in the lower.
-std::vector<std::string> FindBadMappings(const std::vector<Mapping>& mappings);
-
-// One line for every writable mapping of memory that one of `executable` maps.
-std::vector<std::string> FindWritableAliases(const std::vector<Mapping>& executable,
-                                             const std::vector<Mapping>& mappings);
-
-// The hypervisor fills the upper half of the first top-level table once and for all, and every
-// other top-level table has the same upper half. So the top-level tables of the machine are the
-// pages whose upper half is that of `root`.
-std::vector<uint64_t> FindRoots(std::string_view memory, uint64_t root);
+// x86_64 only. The hypervisor fills the upper half of the first top-level table once and for all,
+// and every other top-level table has the same upper half. So the top-level tables of the machine
+// are the pages whose upper half is that of `root`.
+std::vector<uint64_t> FindRoots(const PhysicalMemory& memory, uint64_t root);
 
 }  // namespace bulkhead
 

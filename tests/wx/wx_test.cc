@@ -7,12 +7,13 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
-#include <map>
+#include <iterator>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
+#include "tests/harness/gdb_stub.h"
 #include "tests/harness/node.h"
 #include "tests/wx/monitor.h"
 #include "tests/wx/page_walker.h"
@@ -20,153 +21,214 @@
 namespace bulkhead {
 namespace {
 
-constexpr int kMemoryMib = 128;
-constexpr uint64_t kUpperHalf = uint64_t{1} << 63;
+constexpr uint64_t kMemoryBytes = uint64_t{128} << 20;
+// Without the flags beside it.
+constexpr uint64_t kRootAddress = 0x0000'ffff'ffff'f000;
 constexpr uint64_t kImageBase = 0xffff'ffff'8000'0000;
 // Where the programs are linked (runtime/*.ld).
 constexpr uint64_t kSupervisorText = 0x400000;
 constexpr uint64_t kVmmText = 0x800000;
-constexpr uint64_t kCr0WriteProtect = 1 << 16;
-constexpr uint64_t kEferNoExecute = 1 << 11;
+// Reached only when something is wrong: a few dozen are usual.
+constexpr int kMaxStops = 10'000;
 
-struct Registers {
-  uint64_t cr0, cr3, efer;
+// What the processor heeds the tables by: these bits of this register.
+struct Control {
+  const char* name;
+  uint64_t mask;
+  uint64_t value;
 };
 
-uint64_t Register(const std::string& text, const std::string& name) {
-  const size_t at = text.find(name + "=");
-  EXPECT_NE(at, std::string::npos) << text;
-  return at == std::string::npos ? 0
-                                 : std::strtoull(text.c_str() + at + name.size() + 1, nullptr, 16);
+struct Processor {
+  const TableFormat& tables;
+  uint64_t memory_start;
+  const char* lower_root;  // registers
+  const char* upper_root;
+  std::vector<Control> controls;
+};
+
+Processor ProcessorOf(Architecture architecture) {
+  if (architecture == Architecture::kX86_64) {
+    return {.tables = kX86_64Tables,
+            .memory_start = 0,
+            .lower_root = "cr3",
+            .upper_root = "cr3",
+            .controls = {{"cr0", 1 << 16, 1 << 16},     // WP
+                         {"cr4", 1 << 20, 1 << 20},     // SMEP
+                         {"efer", 1 << 11, 1 << 11}}};  // NXE
+  }
+  // Arm ARM, TCR_EL2 with E2H: T0SZ and T1SZ 16, TG0 and TG1 4 KiB; no HPD0, HPD1, HA, HD, DS.
+  constexpr uint64_t kTcrMask = 0xc03f'c03f | uint64_t{0xf} << 39 | uint64_t{1} << 59;
+  constexpr uint64_t kTcrValue = 0x8010'0010;
+  return {.tables = kAarch64Tables,
+          .memory_start = 0x4000'0000,
+          .lower_root = "TTBR0_EL2",
+          .upper_root = "TTBR1_EL2",
+          .controls = {{"HCR_EL2", uint64_t{1} << 34, uint64_t{1} << 34},  // E2H
+                       {"SCTLR_EL2", 1 << 19 | 1, 1 << 19 | 1},            // WXN, M
+                       {"TCR_EL2", kTcrMask, kTcrValue}}};
 }
 
-Registers ReadRegisters(Monitor& monitor) {
-  const std::string text = monitor.Run("info registers");
-  return {Register(text, "CR0"), Register(text, "CR3"), Register(text, "EFER")};
-}
+using Mappings = std::vector<Mapping>;
 
-// Stopped, with what its memory held.
-std::string Dump(Monitor& monitor, const TempDirectory& directory) {
-  const std::string path = directory / "memory";
-  // Quoted, or the monitor takes the path's slash for a division.
-  monitor.Run("pmemsave 0 " + std::to_string(uint64_t{kMemoryMib} << 20) + " \"" + path + "\"");
-  return ReadFileOrDie(path);
-}
-
-bool Executes(const std::vector<Mapping>& mappings, uint64_t address) {
+bool Executes(const Mappings& mappings, uint64_t address) {
   return std::any_of(mappings.begin(), mappings.end(), [&](const Mapping& mapping) {
-    return mapping.execute && address >= mapping.address &&
+    return mapping.rights.execute() && address >= mapping.address &&
            address < mapping.address + mapping.length;
   });
 }
 
-// Guests have a CR3 of their own; a top-level table of the node runs the hypervisor.
-bool IsHostTable(const std::string& memory, uint64_t cr3) {
-  std::vector<std::string> problems;
-  return Executes(WalkPageTables(memory, cr3, &problems), kImageBase) && problems.empty();
-}
+bool OfSupervisor(const Mappings& mappings) { return Executes(mappings, kSupervisorText); }
+bool OfVmm(const Mappings& mappings) { return Executes(mappings, kVmmText); }
 
-std::string Lines(const std::vector<std::string>& lines) {
+std::string Text(const std::vector<std::string>& lines) {
   std::string out;
   for (const std::string& line : lines) out += line + "\n";
   return out;
 }
 
-class WriteXorExecute : public testing::TestWithParam<bool> {};
+class WriteXorExecute : public testing::TestWithParam<std::tuple<Architecture, bool>> {
+ protected:
+  WriteXorExecute() : processor_(ProcessorOf(architecture())), node_(Options()) {}
 
-TEST_P(WriteXorExecute, LivePageTables) {
-  Monitor monitor;
-  TestNodeOptions options = {
-      .pods = {{.name = "chatter", .cmdline = "testguest.mode=chatter"},
-               {.name = "spin", .cmdline = "testguest.mode=spin-cli"}},
-      .uefi = GetParam(),
-      .qemu_arguments = monitor.QemuArguments(),
-  };
-  options.qemu_arguments.insert(options.qemu_arguments.end(), {"-m", std::to_string(kMemoryMib)});
-  TestNode node(options);
-  ASSERT_TRUE(node.RunUntil(
-      [&] { return node.pod(0).console.size() > 1000 && node.pod(1).console.size() > 4; }));
+  static Architecture architecture() { return std::get<0>(GetParam()); }
 
-  // One stop at which the hypervisor's own tables, or a process's, are in use.
-  const TempDirectory directory;
-  monitor.Run("stop");
-  std::string memory = Dump(monitor, directory);
-  Registers registers = ReadRegisters(monitor);
-  const auto again = [&] {
-    monitor.Run("cont");
-    const size_t said = node.pod(0).console.size();
-    EXPECT_TRUE(node.RunUntil([&] { return node.pod(0).console.size() > said; }));
-    monitor.Run("stop");
-    registers = ReadRegisters(monitor);
-  };
-  for (int i = 0; i < 1000 && !IsHostTable(memory, registers.cr3); ++i) {
-    again();
-    if (!IsHostTable(memory, registers.cr3)) continue;
-    memory = Dump(monitor, directory);
+  // Two pods that keep themselves, their VMMs and the supervisor busy.
+  TestNodeOptions Options() const {
+    TestNodeOptions options = {
+        .architecture = architecture(),
+        .pods = {{.name = "a", .cmdline = "testguest.mode=chatter"},
+                 {.name = "b", .cmdline = "testguest.mode=chatter"}},
+        .uefi = std::get<1>(GetParam()),
+        .qemu_arguments = {"-m", std::to_string(kMemoryBytes >> 20)},
+    };
+    for (const auto& more : {monitor_.QemuArguments(), gdb_.QemuArguments()}) {
+      options.qemu_arguments.insert(options.qemu_arguments.end(), more.begin(), more.end());
+    }
+    return options;
   }
-  ASSERT_TRUE(IsHostTable(memory, registers.cr3)) << "the node never ran";
 
-  // Every address space there is: the hypervisor's own, the supervisor's, two VMMs'.
-  std::map<uint64_t, std::vector<Mapping>> spaces;
-  for (const uint64_t root : FindRoots(memory, registers.cr3 & ~uint64_t{0xfff})) {
+  // Of the stopped machine.
+  PhysicalMemory Memory() {
+    const TempDirectory directory;
+    const std::string path = directory / "memory";
+    // Quoted, or the monitor takes the path's slash for a division.
+    monitor_.Run("pmemsave " + std::to_string(processor_.memory_start) + " " +
+                 std::to_string(kMemoryBytes) + " \"" + path + "\"");
+    bytes_ = ReadFileOrDie(path);
+    return {bytes_, processor_.memory_start};
+  }
+
+  Mappings Walk(const PhysicalMemory& memory, uint64_t lower_root,
+                std::vector<std::string>* problems) {
+    const Roots roots = {lower_root, gdb_.ReadRegister(processor_.upper_root)};
+    return WalkPageTables(processor_.tables, memory,
+                          processor_.tables.one_root ? Roots{lower_root, lower_root} : roots,
+                          problems);
+  }
+
+  void ExpectControls() {
+    for (const Control& control : processor_.controls) {
+      EXPECT_EQ(gdb_.ReadRegister(control.name) & control.mask, control.value) << control.name;
+    }
+  }
+
+  // Lets the stopped machine run on for a while.
+  void RunOn() {
+    gdb_.Continue();
+    const size_t said = node_.pod(0).console.size();
+    EXPECT_TRUE(node_.RunUntil([&] { return node_.pod(0).console.size() > said; }));
+    gdb_.Interrupt();
+  }
+
+  // The lower roots that the stopped machine is seen with, until it has been in each of the three
+  // processes: the supervisor's, two VMMs'. The hypervisor's own may be among them.
+  std::set<uint64_t> FindRootsInUse();
+
+  const Processor processor_;
+  std::string bytes_;
+  Monitor monitor_;
+  GdbStub gdb_;
+  TestNode node_;
+};
+
+std::set<uint64_t> WriteXorExecute::FindRootsInUse() {
+  std::set<uint64_t> seen, of_node, of_processes;
+  const PhysicalMemory memory = Memory();
+  for (int i = 0; i < kMaxStops && of_processes.size() < 3; ++i, RunOn()) {
+    const uint64_t root = gdb_.ReadRegister(processor_.lower_root) & kRootAddress;
+    if (!seen.insert(root).second) continue;
+    // Guests on x86_64 have tables of their own in this register; all of the node's run the
+    // hypervisor.
     std::vector<std::string> problems;
-    spaces[root] = WalkPageTables(memory, root, &problems);
-    EXPECT_EQ(Lines(problems), "");
+    const Mappings mappings = Walk(memory, root, &problems);
+    if (!problems.empty() || !Executes(mappings, kImageBase)) continue;
+    ExpectControls();
+    of_node.insert(root);
+    if (OfSupervisor(mappings) || OfVmm(mappings)) of_processes.insert(root);
   }
-  std::set<uint64_t> supervisors, vmms;
-  std::vector<Mapping> kernel_text, user_text;
-  for (const auto& [root, mappings] : spaces) {
-    SCOPED_TRACE(ToString({root, 0, 0, false, false, false}));
-    EXPECT_EQ(Lines(FindBadMappings(mappings)), "");
-    EXPECT_TRUE(Executes(mappings, kImageBase));
-    if (Executes(mappings, kSupervisorText)) supervisors.insert(root);
-    if (Executes(mappings, kVmmText)) vmms.insert(root);
-    for (const Mapping& mapping : mappings) {
-      if (!mapping.execute) continue;
-      auto& text = mapping.address >= kUpperHalf ? kernel_text : user_text;
-      if (std::find(text.begin(), text.end(), mapping) == text.end()) text.push_back(mapping);
-    }
-  }
-  EXPECT_EQ(supervisors.size(), 1u);
-  EXPECT_EQ(vmms.size(), 2u);
-  EXPECT_EQ(spaces.size(), 4u);
-  for (const auto& [root, mappings] : spaces) {
-    EXPECT_EQ(Lines(FindWritableAliases(kernel_text, mappings)), "");
-    // The hypervisor reaches all memory; processes reach nobody's text to write.
-    std::vector<Mapping> lower;
-    for (const Mapping& mapping : mappings) {
-      if (mapping.address < kUpperHalf) lower.push_back(mapping);
-    }
-    EXPECT_EQ(Lines(FindWritableAliases(user_text, lower)), "");
-  }
-
-  // These tables are what the processor uses, and it heeds them.
-  std::set<uint64_t> used;
-  const auto all_used = [&] {
-    return used.count(*supervisors.begin()) != 0 &&
-           std::any_of(vmms.begin(), vmms.end(),
-                       [&](uint64_t vmm) { return used.count(vmm) != 0; });
-  };
-  ASSERT_FALSE(HasFailure());
-  for (int i = 0; i < 10'000 && !all_used(); ++i) {
-    const uint64_t root = registers.cr3 & ~uint64_t{0xfff};
-    if (spaces.count(root) != 0) {
-      used.insert(root);
-      EXPECT_NE(registers.cr0 & kCr0WriteProtect, 0u);
-      EXPECT_NE(registers.efer & kEferNoExecute, 0u);
-    }
-    again();
-  }
-  EXPECT_TRUE(all_used()) << used.size() << " of the tables were seen in use";
-
-  monitor.Run("cont");
-  node.Send(NodeFrameType::kPodStop, 0);
-  node.Send(NodeFrameType::kPodStop, 1);
-  EXPECT_TRUE(node.RunToEnd());
+  EXPECT_EQ(of_processes.size(), 3u) << "not every process was seen to run";
+  return of_node;
 }
 
-INSTANTIATE_TEST_SUITE_P(Boot, WriteXorExecute, testing::Bool(),
-                         [](const auto& info) { return info.param ? "Firmware" : "Direct"; });
+TEST_P(WriteXorExecute, LivePageTables) {
+  ASSERT_TRUE(node_.RunUntil(
+      [&] { return node_.pod(0).console.size() > 1000 && node_.pod(1).console.size() > 1000; }));
+  gdb_.Interrupt();
+  const std::set<uint64_t> in_use = FindRootsInUse();
+  ASSERT_FALSE(HasFailure());
+
+  // Every address space there is, at one moment.
+  const PhysicalMemory memory = Memory();
+  std::set<uint64_t> roots = in_use;
+  if (processor_.tables.one_root) {
+    const std::vector<uint64_t> all = FindRoots(memory, *in_use.begin());
+    roots = {all.begin(), all.end()};
+    EXPECT_TRUE(std::includes(roots.begin(), roots.end(), in_use.begin(), in_use.end()));
+  }
+  std::vector<Mappings> spaces;
+  size_t supervisors = 0;
+  size_t vmms = 0;
+  Mappings kernel_text, user_text;
+  for (const uint64_t root : roots) {
+    SCOPED_TRACE(root);
+    std::vector<std::string> problems;
+    const Mappings mappings = Walk(memory, root, &problems);
+    EXPECT_EQ(Text(problems), "");
+    EXPECT_EQ(Text(FindBadMappings(mappings)), "");
+    EXPECT_TRUE(Executes(mappings, kImageBase));
+    supervisors += OfSupervisor(mappings) ? 1 : 0;
+    vmms += OfVmm(mappings) ? 1 : 0;
+    for (const Mapping& mapping : mappings) {
+      if (mapping.rights.execute())
+        (mapping.upper_half() ? kernel_text : user_text).push_back(mapping);
+    }
+    spaces.push_back(mappings);
+  }
+  EXPECT_EQ(supervisors, 1u);
+  EXPECT_EQ(vmms, 2u);
+  // And the hypervisor's own.
+  EXPECT_LE(spaces.size(), 4u);
+  for (const Mappings& mappings : spaces) {
+    EXPECT_EQ(Text(FindWritableAliases(kernel_text, mappings)), "");
+    // The hypervisor reaches all memory; processes reach nobody's text to write.
+    Mappings lower;
+    std::copy_if(mappings.begin(), mappings.end(), std::back_inserter(lower),
+                 [](const Mapping& mapping) { return !mapping.upper_half(); });
+    EXPECT_EQ(Text(FindWritableAliases(user_text, lower)), "");
+  }
+
+  gdb_.Detach();
+  node_.Send(NodeFrameType::kPodStop, 0);
+  node_.Send(NodeFrameType::kPodStop, 1);
+  EXPECT_TRUE(node_.RunToEnd());
+}
+
+INSTANTIATE_TEST_SUITE_P(All, WriteXorExecute,
+                         testing::Combine(testing::ValuesIn(kArchitectures), testing::Bool()),
+                         [](const auto& info) {
+                           return NameOf(std::get<0>(info.param)) +
+                                  (std::get<1>(info.param) ? "_Firmware" : "_Direct");
+                         });
 
 }  // namespace
 }  // namespace bulkhead

@@ -65,7 +65,7 @@ void FindMarks() {
 void BeHostileToMachine(std::string_view mode) {
   if (mode == "triple-fault") {
     TripleFault();
-  } else if (mode == "spin-cli") {
+  } else if (mode == "spin-masked") {
     asm volatile("cli");
     for (;;) asm volatile("");
   } else if (mode == "hlt-cli") {
