@@ -37,8 +37,9 @@ class Devices final : private ConsoleBackend {
   uint32_t count() const { return count_; }
   PlatformEntropy& entropy() { return entropy_; }
 
-  // A guest's access to a physical address that is not RAM; false: nothing is there.
-  bool Read(GuestPhysical address, uint32_t width, uint64_t* value);
+  // A guest's access to a physical address that is not RAM; false: nothing is there. A read changes
+  // nothing: no device gets work or breaks by it.
+  bool Read(GuestPhysical address, uint32_t width, uint64_t* value) const;
   bool Write(GuestPhysical address, uint32_t width, uint64_t value);
 
   // Goes on with what could not be finished: device work that is bounded per turn, output that had
@@ -66,7 +67,8 @@ class Devices final : private ConsoleBackend {
   void InputPossible(uint32_t port) override;
 
   void Add(VirtioDevice& device);
-  MmioTransport* Find(GuestPhysical address, uint32_t* offset);
+  // Which device's window an address is in, and where; kMost: none.
+  uint32_t Find(GuestPhysical address, uint32_t* offset) const;
   void FeedInput();
 
   const GuestMemory& memory_;

@@ -17,6 +17,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "base/status.h"
 #include "hypervisor/abi/calls.h"
@@ -56,6 +57,12 @@ class Machine {
   const GuestMemory& memory() const { return memory_; }
   uint32_t device_count() const { return devices_->count(); }
   PlatformEntropy& entropy() { return devices_->entropy(); }
+  // Has `access(const Devices&)` done for the guest; nothing follows from it.
+  template <typename Access>
+  void ReadDevices(Access access) {
+    const MutexLock lock(mutex_);
+    access(std::as_const(*devices_));
+  }
   // Has `access(Devices&)` done for the guest, with whatever follows from it.
   template <typename Access>
   void AccessDevices(Access access);

@@ -39,6 +39,7 @@ class Platform {
   void HandleMmio(abi::VcpuState& state);
   void HandleHypercall(abi::VcpuState& state);
   void HandleSystemRegister(abi::VcpuState& state);
+  bool AccessDevices(const MmioAccess& access, uint64_t address, uint64_t* value);
   bool AccessDebugUart(const MmioAccess& access, uint64_t address, uint64_t* value);
   bool AccessClock(const MmioAccess& access, uint64_t address, uint64_t* value);
 
