@@ -163,7 +163,9 @@ std::vector<std::string> QemuArguments(const NodeMachineConfig& config) {
              Escaped(FirmwareFile(config, &FirmwareFacts::code)),
          "-drive", "if=pflash,format=raw,unit=1,file=" + Escaped(Variables(config)), "-drive",
          "if=none,id=esp,format=raw,readonly=on,file=" + Escaped(SystemPartition(config)),
-         "-device", "virtio-blk-pci,drive=esp,bootindex=0"});
+         "-device", "virtio-blk-pci,drive=esp,bootindex=0",
+         // AAVMF would wait five seconds for a key.
+         "-boot", "menu=on,splash-time=0"});
   } else {
     add({"-kernel", config.boot_image, "-initrd", config.bundle, "-append", config.command_line});
   }

@@ -25,7 +25,7 @@ constexpr char kDescription[] =
     "in QEMU. The container's output is this command's output, its exit status this command's.";
 
 constexpr char kFooter[] = R"(IMAGE is one of
-  example:NAME             a sample image made from this machine's packages; try example:hello
+  example:NAME             a sample image made from Debian packages; try example:hello
   oci:DIR[:TAG]            an OCI image layout directory
   oci-archive:FILE[:TAG]   the same in a tar file
   docker-archive:FILE[:REF]  what 'docker save' or 'podman save' writes

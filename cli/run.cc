@@ -49,9 +49,8 @@ absl::StatusOr<SessionResult> RunPod(const RunOptions& options, const std::strin
   BULKHEAD_ASSIGN_OR_RETURN(const TempDir work, TempDir::Create());
   machine_config.directory = work.path();
   machine_config.bundle = work.path() + "/bundle.cpio";
-  BULKHEAD_ASSIGN_OR_RETURN(
-      const PodBundle bundle,
-      WritePodBundle(options, image, kernel, files, cache, machine_config.bundle));
+  BULKHEAD_ASSIGN_OR_RETURN(const PodBundle bundle, WritePodBundle(options, image, kernel, files,
+                                                                   cache, machine_config.bundle));
 
   machine_config.memory = NodeMemory(options.arch, options.memory, bundle.size, options.firmware);
   // The hypervisor runs x86_64 guests through AMD-V only, so far. On arm64 machines KVM that gives

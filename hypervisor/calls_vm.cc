@@ -47,6 +47,12 @@ CallResult Calls::VcpuCreate(Thread& caller, VirtualMachine& vm, uint64_t id, Me
   Arena& arena = caller.process.arena;
   const Result<Memory::Piece> page = state.Populate(0, node_.pages);
   if (!page.ok()) return page.status();
+  abi::StolenTime* stolen_time = nullptr;
+  if (state.size() > kPageSize) {
+    const Result<Memory::Piece> second = state.Populate(kPageSize, node_.pages);
+    if (!second.ok()) return second.status();
+    stolen_time = arch::ToPointer<abi::StolenTime>(second->physical);
+  }
 
   std::array<HostPhysical, arch::Vcpu::kPages> pages = {};
   uint64_t have = 0;
@@ -69,6 +75,7 @@ CallResult Calls::VcpuCreate(Thread& caller, VirtualMachine& vm, uint64_t id, Me
   Retain(vm);
   Retain(state);
   vcpu.pages = pages;
+  vcpu.stolen_time = stolen_time;
   vcpu.arch.Initialize(static_cast<uint32_t>(id), vcpu.pages, vm.space.root(), vm.tag, *vcpu.state);
   vm.vcpus[id] = &vcpu;
   return Install(caller, vcpu);

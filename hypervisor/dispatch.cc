@@ -46,8 +46,20 @@ void DeliverInterprocessor(Node& node, Vcpu& sender) {
 
 }  // namespace
 
+// What the guest's thread had to wait for the CPU becomes visible to the guest.
+void ShowStolenTime(Thread& thread, Vcpu& vcpu) {
+  constexpr uint64_t kNanoseconds = 1'000'000'000;
+  vcpu.stolen += thread.stolen;
+  thread.stolen = 0;
+  if (vcpu.stolen_time == nullptr) return;
+  const uint64_t hz = arch::CounterHz();
+  const uint64_t total = vcpu.stolen / hz * kNanoseconds + vcpu.stolen % hz * kNanoseconds / hz;
+  *static_cast<volatile uint64_t*>(&vcpu.stolen_time->nanoseconds) = total;
+}
+
 void RunGuest(Node& node, Thread& thread) {
   Vcpu& vcpu = *thread.vcpu;
+  if (thread.stolen != 0) ShowStolenTime(thread, vcpu);
   const arch::RunOutcome outcome = vcpu.arch.Run(node.cpu.arch, *vcpu.state);
   // Whatever made the guest leave: one that never gets to run an instruction (an exception within
   // its own delivery, a timer that fires again before it has halted) would otherwise keep

@@ -3,7 +3,6 @@
 
 #include "hypervisor/memory.h"
 
-
 #include "arch/paging.h"
 #include "hypervisor/process.h"
 

@@ -5,6 +5,8 @@
 
 #include <bit>
 
+#include "arch/cpu.h"
+
 namespace bulkhead {
 
 int Scheduler::HighestReady() const {
@@ -30,6 +32,7 @@ void Scheduler::Dequeue(Thread& thread) {
 void Scheduler::MakeReady(Thread& thread) {
   settled_ = false;
   thread.state = Thread::State::kReady;
+  thread.ready_since = arch::Now();
   Enqueue(thread, false);
 }
 
@@ -56,6 +59,7 @@ Thread* Scheduler::Choose(uint64_t now) {
     // Pushed aside by a higher priority it is the next of its own, for the rest of its slice: with
     // a new one it could keep the others of its priority waiting for ever.
     current_->slice_left = over ? 0 : slice_end_ - now;
+    current_->ready_since = now;
     Enqueue(*current_, !over);
     current_ = nullptr;
   }
@@ -64,6 +68,7 @@ Thread* Scheduler::Choose(uint64_t now) {
   Dequeue(*current_);
   slice_end_ = now + (current_->slice_left != 0 ? current_->slice_left : slice_);
   current_->slice_left = 0;
+  if (current_->vcpu != nullptr) current_->stolen += now - current_->ready_since;
   return current_;
 }
 

@@ -40,6 +40,9 @@ class Thread : public Object {
   State state = State::kWaiting;
   uint64_t slice_left = 0;  // counter ticks, if a higher priority cut its slice short
 
+  uint64_t ready_since = 0;  // counter, while it is in a queue of the scheduler
+  uint64_t stolen = 0;       // counter ticks that it was ready in vcpu_run and others ran
+
   // Membership of a queue: the scheduler's, an event's or a channel's.
   ThreadQueue* queue = nullptr;
   Thread* previous = nullptr;

@@ -39,7 +39,9 @@ class Vcpu : public Object {
 
   VirtualMachine& vm;
   Memory& state_memory;
-  abi::VcpuState* state;  // shared with the VMM: whatever is read here is hostile
+  abi::VcpuState* state;                   // shared with the VMM: whatever is read here is hostile
+  abi::StolenTime* stolen_time = nullptr;  // in the state's second page; written, never read
+  uint64_t stolen = 0;                     // counter ticks
   std::array<HostPhysical, arch::Vcpu::kPages> pages = {};
   Thread* runner = nullptr;  // the thread in vcpu_run
   arch::Vcpu arch;

@@ -147,6 +147,30 @@ TEST_F(VmTest, InterprocessorInterruptWakesWhomItNames) {
   EXPECT_EQ(taken, std::vector<int>{0x66});
 }
 
+TEST_F(VmTest, StolenTimeIsWhatOthersHad) {
+  const uint64_t pages = CallVmm(Call::kMemoryCreate, {2 * kPageSize}).value[0];
+  const auto second = CallVmm(Call::kVcpuCreate, {vm_, 5, pages});
+  ASSERT_TRUE(second.ok());
+  Thread& other = node_.MakeThread(vmm_.handle);
+  Vcpu& watched = node_.Get<Vcpu>(*vmm_.process, second.value[0]);
+  ASSERT_NE(watched.stolen_time, nullptr);
+  EXPECT_EQ(vcpu().stolen_time, nullptr) << "its state has one page";
+  node_.machine().guest = [](arch::Vcpu&, abi::VcpuState&) { return RunOutcome::kInterrupted; };
+  // Two that never stop: each has half the time, in turns of a slice.
+  EXPECT_TRUE(CallVmm(Call::kVcpuRun, {vcpu_}).pending);
+  EXPECT_TRUE(Turn());
+  EXPECT_TRUE(node_.Call(other, Call::kVcpuRun, {second.value[0]}).pending);
+  const uint64_t start = node_.machine().now;
+  for (int i = 0; i < 1000; ++i) {
+    node_.machine().now += node_.node().cpu.scheduler.slice() / 4;
+    EXPECT_TRUE(Turn());
+  }
+  const uint64_t half = (node_.machine().now - start) / 2 * (1'000'000'000 / arch::CounterHz());
+  EXPECT_NEAR(static_cast<double>(watched.stolen_time->nanoseconds), static_cast<double>(half),
+              static_cast<double>(half) / 50);
+  EXPECT_EQ(watched.stolen_time->revision, 0u);
+}
+
 TEST_F(VmTest, InterruptBeforeTheHaltIsNotLost) {
   int entries = 0;
   node_.machine().guest = [&](arch::Vcpu& guest, abi::VcpuState&) {

@@ -32,7 +32,7 @@ MmioTransport::MmioTransport(VirtioDevice& device, const GuestMemory& memory,
 
 uint64_t MmioTransport::OfferedFeatures() const { return device_.features() | kTransportFeatures; }
 
-Virtqueue* MmioTransport::SelectedQueue() const {
+Virtqueue* MmioTransport::SelectedQueue() {
   const std::span<Virtqueue> queues = device_.queues();
   if (queue_select_ >= queues.size() || queue_select_ >= kMaxQueues) return nullptr;
   return &queues[queue_select_];
@@ -44,7 +44,7 @@ void MmioTransport::Raise(uint32_t cause) {
   interrupt_.RaiseInterrupt();
 }
 
-uint64_t MmioTransport::Read(uint32_t offset, uint32_t width) const {
+uint64_t MmioTransport::Read(uint32_t offset, uint32_t width) {
   if (width != 1 && width != 2 && width != 4 && width != 8) return 0;
   if (offset >= kMmioConfig) {
     if (offset >= kMmioWindowSize) return 0;
@@ -56,8 +56,8 @@ uint64_t MmioTransport::Read(uint32_t offset, uint32_t width) const {
   return width == 4 && offset % 4 == 0 ? ReadRegister(offset) : 0;
 }
 
-uint32_t MmioTransport::ReadRegister(uint32_t offset) const {
-  const Virtqueue* queue = SelectedQueue();
+uint32_t MmioTransport::ReadRegister(uint32_t offset) {
+  Virtqueue* queue = SelectedQueue();
   switch (offset) {
     case kMmioMagicValue:
       return kMmioMagic;

@@ -29,7 +29,7 @@ class InterruptSink {
 // exception is what no correct driver can do and what would leave the device without a queue:
 // rings that are malformed, which make error() not kNone. Not thread-safe.
 //
-// The VMM looks at error() after every call but a read, and ends the pod if it is set.
+// The VMM looks at error() after every call and ends the pod if it is set.
 class MmioTransport final : private VirtioDevice::Events {
  public:
   static constexpr size_t kMaxQueues = 16;
@@ -37,9 +37,8 @@ class MmioTransport final : private VirtioDevice::Events {
   // All of them must outlive the transport. The device has at most kMaxQueues queues.
   MmioTransport(VirtioDevice& device, const GuestMemory& memory, InterruptSink& interrupt);
 
-  // A guest's access of `width` bytes (1, 2, 4, 8) at `offset` from the start of the window. A read
-  // changes nothing.
-  uint64_t Read(uint32_t offset, uint32_t width) const;
+  // A guest's access of `width` bytes (1, 2, 4, 8) at `offset` from the start of the window.
+  uint64_t Read(uint32_t offset, uint32_t width);
   void Write(uint32_t offset, uint32_t width, uint64_t value);
 
   // What a write of `queue` to QueueNotify does; for doorbells that reach the VMM as events.
@@ -68,7 +67,7 @@ class MmioTransport final : private VirtioDevice::Events {
   void ConfigChanged() override { Raise(kMmioInterruptConfigChange); }
   void Raise(uint32_t cause);
 
-  uint32_t ReadRegister(uint32_t offset) const;
+  uint32_t ReadRegister(uint32_t offset);
   void WriteRegister(uint32_t offset, uint32_t value);
   void WriteDriverFeatures(uint32_t value);
   void WriteStatus(uint32_t value);
@@ -77,7 +76,7 @@ class MmioTransport final : private VirtioDevice::Events {
   uint64_t OfferedFeatures() const;
   bool FeaturesAcceptable() const;
   void Reset();
-  Virtqueue* SelectedQueue() const;
+  Virtqueue* SelectedQueue();
 
   VirtioDevice& device_;
   const GuestMemory& memory_;

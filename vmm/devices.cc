@@ -42,19 +42,19 @@ void Devices::Add(VirtioDevice& device) {
   ++count_;
 }
 
-uint32_t Devices::Find(GuestPhysical address, uint32_t* offset) const {
+MmioTransport* Devices::Find(GuestPhysical address, uint32_t* offset) {
   const uint64_t from_base = Raw(address) - layout::kVirtioMmioBase;
   const uint64_t index = from_base / layout::kVirtioMmioStride;
   *offset = static_cast<uint32_t>(from_base % layout::kVirtioMmioStride);
   const bool here = Raw(address) >= layout::kVirtioMmioBase && index < count_ &&
                     *offset < layout::kVirtioMmioSize;
-  return here ? static_cast<uint32_t>(index) : kMost;
+  return here ? &*transports_[index] : nullptr;
 }
 
-bool Devices::Read(GuestPhysical address, uint32_t width, uint64_t* value) const {
+bool Devices::Read(GuestPhysical address, uint32_t width, uint64_t* value) {
   uint32_t offset;
-  if (const uint32_t device = Find(address, &offset); device != kMost) {
-    *value = transports_[device]->Read(offset, width);
+  if (MmioTransport* transport = Find(address, &offset); transport != nullptr) {
+    *value = transport->Read(offset, width);
     return true;
   }
   return interrupt_controller_.Read(address, width, value);
@@ -62,8 +62,9 @@ bool Devices::Read(GuestPhysical address, uint32_t width, uint64_t* value) const
 
 bool Devices::Write(GuestPhysical address, uint32_t width, uint64_t value) {
   uint32_t offset;
-  if (const uint32_t device = Find(address, &offset); device != kMost) {
-    transports_[device]->Write(offset, width, value);
+  if (MmioTransport* transport = Find(address, &offset); transport != nullptr) {
+    transport->Write(offset, width, value);
+    written_ = true;
     return true;
   }
   return interrupt_controller_.Write(address, width, value);

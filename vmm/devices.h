@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "platform/entropy.h"
 #include "platform/interrupt_controller.h"
@@ -37,10 +38,13 @@ class Devices final : private ConsoleBackend {
   uint32_t count() const { return count_; }
   PlatformEntropy& entropy() { return entropy_; }
 
-  // A guest's access to a physical address that is not RAM; false: nothing is there. A read changes
-  // nothing: no device gets work or breaks by it.
-  bool Read(GuestPhysical address, uint32_t width, uint64_t* value) const;
+  // A guest's access to a physical address that is not RAM; false: nothing is there.
+  bool Read(GuestPhysical address, uint32_t width, uint64_t* value);
   bool Write(GuestPhysical address, uint32_t width, uint64_t value);
+
+  // Whether a virtio device was written to since the last call: only then can it have stopped, or
+  // have more to do.
+  bool TakeWritten() { return std::exchange(written_, false); }
 
   // Goes on with what could not be finished: device work that is bounded per turn, output that had
   // no room, input that the guest had no buffer for. True: there is more to do at once.
@@ -67,8 +71,7 @@ class Devices final : private ConsoleBackend {
   void InputPossible(uint32_t port) override;
 
   void Add(VirtioDevice& device);
-  // Which device's window an address is in, and where; kMost: none.
-  uint32_t Find(GuestPhysical address, uint32_t* offset) const;
+  MmioTransport* Find(GuestPhysical address, uint32_t* offset);
   void FeedInput();
 
   const GuestMemory& memory_;
@@ -82,6 +85,7 @@ class Devices final : private ConsoleBackend {
   std::array<Line, kMost> lines_;
   std::array<std::optional<MmioTransport>, kMost> transports_;
   uint32_t count_ = 0;
+  bool written_ = false;
   bool output_blocked_ = false;
   bool input_possible_ = false;
   bool input_corrupt_ = false;

@@ -85,9 +85,14 @@ void Machine::CreateMemory() {
 }
 
 void Machine::CreateVcpu() {
-  const uint64_t page = Must(call::MemoryCreate(kPageSize), "a vCPU's state");
-  const uint64_t handle = Must(call::VcpuCreate(vm_, 0, page), "a vCPU");
-  Must(MapInProcess(abi::kSelf, kStateAddress, page, 0, kPageSize, kReadWrite), "a vCPU's state");
+  constexpr uint64_t kPages = Platform::kStolenTime != 0 ? 2 : 1;
+  const uint64_t pages = Must(call::MemoryCreate(kPages * kPageSize), "a vCPU's state");
+  const uint64_t handle = Must(call::VcpuCreate(vm_, 0, pages), "a vCPU");
+  Must(MapInProcess(abi::kSelf, kStateAddress, pages, 0, kPageSize, kReadWrite), "a vCPU's state");
+  if (Platform::kStolenTime != 0) {
+    Must(MapInVm(vm_, Platform::kStolenTime, pages, kPageSize, kPageSize, abi::kRead),
+         "the guest's stolen time");
+  }
   vcpus_[0] = {handle, reinterpret_cast<abi::VcpuState*>(kStateAddress)};
 }
 

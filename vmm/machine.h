@@ -17,7 +17,6 @@
 #include <optional>
 #include <span>
 #include <string_view>
-#include <utility>
 
 #include "base/status.h"
 #include "hypervisor/abi/calls.h"
@@ -57,12 +56,6 @@ class Machine {
   const GuestMemory& memory() const { return memory_; }
   uint32_t device_count() const { return devices_->count(); }
   PlatformEntropy& entropy() { return devices_->entropy(); }
-  // Has `access(const Devices&)` done for the guest; nothing follows from it.
-  template <typename Access>
-  void ReadDevices(Access access) {
-    const MutexLock lock(mutex_);
-    access(std::as_const(*devices_));
-  }
   // Has `access(Devices&)` done for the guest, with whatever follows from it.
   template <typename Access>
   void AccessDevices(Access access);
@@ -97,8 +90,10 @@ void Machine::AccessDevices(Access access) {
   {
     const MutexLock lock(mutex_);
     access(*devices_);
-    EndIfDeviceBroke();
-    more = devices_->wants_turn();
+    if (devices_->TakeWritten()) {
+      EndIfDeviceBroke();
+      more = devices_->wants_turn();
+    }
   }
   if (more) (void)call::EventSignal(startup_.own_event, kVmmDevicesBit);
 }

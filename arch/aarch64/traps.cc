@@ -19,6 +19,8 @@ namespace {
 
 constexpr int kBacktraceDepth = 16;
 
+bool g_crashed = false;
+
 // The boot stack is in the image.
 bool OnHypervisorStack(uint64_t address) {
   const bool stack = address >= StackTop(0) - kStackBytes && address < StackTop(0) - 8;
@@ -121,6 +123,9 @@ extern "C" [[noreturn]] void HandleUserInterrupt() {
 
 // `kind`: of the vector: 0 synchronous, 1 IRQ, 2 FIQ, 3 SError. Interrupts are always masked here.
 extern "C" [[noreturn]] void HandleCrash(UserContext* context, uint64_t kind) {
+  // What broke may be what the report reads.
+  if (g_crashed) Fatal("the hypervisor crashed again while it reported a crash");
+  g_crashed = true;
   constexpr const char* kKinds[] = {"", "unexpected IRQ", "unexpected FIQ", "SError"};
   Text<200> line;
   line << "bulkhead: crash: " << (kind == 0 ? FaultName(context->FaultCode()) : kKinds[kind & 3])
@@ -129,6 +134,7 @@ extern "C" [[noreturn]] void HandleCrash(UserContext* context, uint64_t kind) {
   LogLine(line.view());
   LogContext(*context);
   LogBacktrace(context->pc, context->FramePointer());
+  ReportLastTrace();
   Fatal("the hypervisor crashed; the lines above say where");
 }
 

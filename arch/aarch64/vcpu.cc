@@ -11,6 +11,7 @@
 #include "arch/aarch64/gic.h"
 #include "arch/aarch64/registers.h"
 #include "arch/aarch64/virtualization.h"
+#include "base/read_once.h"
 
 extern "C" {
 void GuestEnter(bulkhead::arch::Vcpu*);
@@ -26,12 +27,6 @@ namespace {
 constexpr uint64_t kTimerOn = 1;      // CNTV_CTL: ENABLE
 constexpr uint64_t kTimerMasked = 2;  // IMASK
 constexpr uint64_t kStateAtReset = kPstateEl1h | kPstateDaif;
-
-// A field of the page that the VMM shares: read once, whatever the compiler would like.
-template <typename T>
-T ReadOnce(const T& field) {
-  return *static_cast<const volatile T*>(&field);
-}
 
 void SaveRegisters(std::span<uint64_t, kGuestRegisterCount> to) {
 #define BULKHEAD_SAVE(name, assembler, reset) to[name] = BULKHEAD_READ_REGISTER(assembler);

@@ -23,6 +23,8 @@ uint64_t BootMain(uint64_t entry, uint64_t argument, uint64_t refusal, uint64_t 
 namespace bulkhead {
 namespace {
 
+bool g_excepted = false;
+
 void OpenConsoleOf(uint64_t boot_info) {
   const auto* info = reinterpret_cast<const BootInfo*>(boot_info);
   if (boot_info % alignof(BootInfo) != 0 || info->magic != kBootInfoMagic) return;
@@ -40,13 +42,21 @@ uint64_t BootMain(uint64_t entry, uint64_t argument, uint64_t refusal, uint64_t 
   } else {
     OpenConsoleOf(argument);
   }
-  if (refusal == BULKHEAD_REFUSAL_NOT_EL2) EarlyFatal(kStartedAtEl1);
+  if (refusal == BULKHEAD_REFUSAL_NOT_EL2) {
+    if (by_image) UsePsciOfDevicetree();
+    EarlyFatal(kStartedAtEl1);
+  }
   if (refusal == BULKHEAD_REFUSAL_NO_VHE) EarlyFatal(kNoVhe);
   return by_image ? MakeImageBootInfo(image_physical) : argument;
 }
 
 void BootException(uint64_t syndrome, uint64_t instruction, uint64_t address) {
   using namespace bulkhead;  // NOLINT: an entry point, not a header
+  // Firmware without the reset that we ask for, perhaps: said once, then silence.
+  if (g_excepted) {
+    for (;;) asm volatile("wfi");
+  }
+  g_excepted = true;
   Text<> text;
   text << "exception while booting: ESR " << Hex{syndrome} << " at " << Hex{instruction}
        << ", address " << Hex{address};

@@ -52,10 +52,13 @@ void OpenDevicetree(uint64_t physical) {
   g_handover.tree_physical = physical;
   g_handover.tree_length = Devicetree::LengthOf(bytes);
   if (Devicetree::Open({bytes, g_handover.tree_length}, g_handover.tree) != nullptr) EarlyReset();
-  if (g_handover.tree.PsciByHvc()) SetEarlyPsciConduit(PsciConduit::kHvc);
   SerialKind kind = SerialKind::kNone;
   uint64_t address = 0;
   if (g_handover.tree.ReadSerial(kind, address) == nullptr) EarlyConsoleInit(address);
+}
+
+void UsePsciOfDevicetree() {
+  if (g_handover.tree.PsciByHvc()) SetEarlyPsciConduit(PsciConduit::kHvc);
 }
 
 uint64_t MakeImageBootInfo(uint64_t image_physical) {

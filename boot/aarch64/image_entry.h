@@ -14,6 +14,10 @@ namespace bulkhead {
 // no devicetree.
 void OpenDevicetree(uint64_t physical);
 
+// After OpenDevicetree, at EL1 only: resets the machine the way the devicetree says. At EL2 an HVC
+// would come back to us.
+void UsePsciOfDevicetree();
+
 // After OpenDevicetree: makes the BootInfo of an image that lies at `image_physical`. Returns its
 // physical address. Fatal if the devicetree does not describe a machine we can run on.
 uint64_t MakeImageBootInfo(uint64_t image_physical);

@@ -85,6 +85,19 @@ TEST(ImageEntry, RefusesEl1) {
                 "started at EL1: the machine offers no virtualisation, or something else uses it");
 }
 
+// Before the hypervisor has vectors of its own.
+TEST(ImageEntry, ReportsExceptions) {
+  QemuOptions options = Direct();
+  options.append = "fault";
+  QemuMachine machine(options);
+  ASSERT_TRUE(machine.RunToEnd(kDeadline));
+  // A BRK instruction (Arm ARM, ESR_EL2: exception class 0x3c).
+  EXPECT_TRUE(SerialContains(machine,
+                             "\nbulkhead: fatal: exception while booting: ESR 0xf2000001 at "
+                             "0xffffffff800"));
+  EXPECT_EQ(machine.exit_status(), 0) << machine.errors();
+}
+
 TEST(ImageEntry, RefusesALongCommandLine) {
   QemuOptions options = Direct();
   options.append = std::string(1024, 'x');

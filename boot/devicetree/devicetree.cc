@@ -5,9 +5,6 @@
 
 #include <libfdt.h>
 
-#include <algorithm>
-#include <cstring>
-
 #include "base/align.h"
 #include "boot/devicetree/nodes.h"
 
@@ -56,10 +53,10 @@ bool SerialAt(const void* tree, int node, SerialKind& kind, uint64_t& address) {
 int StandardOutput(const void* tree) {
   const int chosen = fdt_path_offset(tree, "/chosen");
   if (chosen < 0) return chosen;
-  const std::string_view path = devicetree::TextProperty(tree, chosen, "stdout-path");
-  const size_t length = std::min(path.find(':'), path.size());
-  if (length == 0 || length > kMaxPath) return -1;
-  return fdt_path_offset_namelen(tree, path.data(), static_cast<int>(length));
+  const std::string_view value = devicetree::TextProperty(tree, chosen, "stdout-path");
+  const std::string_view path = value.substr(0, value.find(':'));
+  if (path.empty() || path.size() > kMaxPath) return -1;
+  return fdt_path_offset_namelen(tree, path.data(), static_cast<int>(path.size()));
 }
 
 // A pass over everything, so that no function after it meets a broken structure.

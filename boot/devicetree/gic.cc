@@ -22,14 +22,14 @@ constexpr uint32_t kFirstPrivatePeripheral = 16;
 constexpr uint64_t kPrivatePeripherals = 16;
 
 // Binding arm,arch_timer: the order of the interrupts where they have no names.
-constexpr int kPhysicalIndex = 1;
-constexpr int kVirtualIndex = 2;
-constexpr int kHypervisorIndex = 3;
+constexpr size_t kPhysicalIndex = 1;
+constexpr size_t kVirtualIndex = 2;
+constexpr size_t kHypervisorIndex = 3;
 
 // Entry `index` of "interrupts" as an INTID. False if it is no private peripheral interrupt.
-bool PrivateInterrupt(const void* tree, int node, int index, int cells, uint32_t& intid) {
+bool PrivateInterrupt(const void* tree, int node, size_t index, size_t cells, uint32_t& intid) {
   const auto interrupts = devicetree::Property(tree, node, "interrupts");
-  const size_t at = static_cast<size_t>(index) * static_cast<size_t>(cells);
+  const size_t at = index * cells;
   uint64_t type = 0;
   uint64_t number = 0;
   if (!devicetree::Cells(interrupts, at, 1, type) ||
@@ -41,13 +41,17 @@ bool PrivateInterrupt(const void* tree, int node, int index, int cells, uint32_t
   return true;
 }
 
-const char* ReadTimer(const void* tree, int cells, GicInfo& gic) {
+const char* ReadTimer(const void* tree, size_t cells, GicInfo& gic) {
   const int node = devicetree::FindCompatible(tree, -1, "arm,armv8-timer");
   if (node < 0) return "the devicetree has no timer";
   const bool named = fdt_getprop(tree, node, "interrupt-names", nullptr) != nullptr;
-  const auto read = [&](const char* name, int index, uint32_t& intid) {
-    if (named) index = fdt_stringlist_search(tree, node, "interrupt-names", name);
-    return index >= 0 && PrivateInterrupt(tree, node, index, cells, intid);
+  const auto read = [&](const char* name, size_t index, uint32_t& intid) {
+    if (named) {
+      const int found = fdt_stringlist_search(tree, node, "interrupt-names", name);
+      if (found < 0) return false;
+      index = static_cast<size_t>(found);
+    }
+    return PrivateInterrupt(tree, node, index, cells, intid);
   };
   const bool good = read("phys", kPhysicalIndex, gic.physical_timer_interrupt) &&
                     read("virt", kVirtualIndex, gic.virtual_timer_interrupt) &&
@@ -87,7 +91,7 @@ const char* Devicetree::ReadGic(GicInfo& gic) const {
       cells > 4) {
     return kBadGic;
   }
-  if (!PrivateInterrupt(tree_, node, 0, static_cast<int>(cells), gic.maintenance_interrupt)) {
+  if (!PrivateInterrupt(tree_, node, 0, cells, gic.maintenance_interrupt)) {
     return "the interrupt controller has no maintenance interrupt";
   }
   int child = 0;
@@ -101,7 +105,7 @@ const char* Devicetree::ReadGic(GicInfo& gic) const {
     gic.its = registers.start;
     break;
   }
-  return ReadTimer(tree_, static_cast<int>(cells), gic);
+  return ReadTimer(tree_, cells, gic);
 }
 
 }  // namespace bulkhead

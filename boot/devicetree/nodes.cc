@@ -15,14 +15,17 @@ constexpr int kMaxBusDepth = 16;  // of buses between a device and the root
 
 // How a bus writes the addresses of its devices (Devicetree Specification 0.4, 2.3.5).
 struct BusCells {
-  int address = 0;
-  int size = 0;
+  size_t address = 0;
+  size_t size = 0;
 };
 
 // False for what does not fit 64 bits.
 bool CellsOf(const void* tree, int bus, BusCells& cells) {
-  cells = {fdt_address_cells(tree, bus), fdt_size_cells(tree, bus)};
-  return cells.address >= 1 && cells.address <= 2 && cells.size >= 1 && cells.size <= 2;
+  const int address = fdt_address_cells(tree, bus);
+  const int size = fdt_size_cells(tree, bus);
+  if (address < 1 || address > 2 || size < 1 || size > 2) return false;
+  cells = {static_cast<size_t>(address), static_cast<size_t>(size)};
+  return true;
 }
 
 // An address on `bus` as an address on the bus above it (2.3.8).
@@ -34,14 +37,14 @@ bool TranslateOnce(const void* tree, int bus, int above, Range& range) {
   BusCells parent;
   if (!CellsOf(tree, bus, child) || !CellsOf(tree, above, parent)) return false;
   const std::span<const std::byte> ranges = Property(tree, bus, "ranges");
-  const size_t entry = static_cast<size_t>(child.address + parent.address + child.size);
+  const size_t entry = child.address + parent.address + child.size;
   for (size_t at = 0; (at + entry) * kCell <= ranges.size(); at += entry) {
     uint64_t from = 0;
     uint64_t to = 0;
     uint64_t size = 0;
     Cells(ranges, at, child.address, from);
-    Cells(ranges, at + static_cast<size_t>(child.address), parent.address, to);
-    Cells(ranges, at + static_cast<size_t>(child.address + parent.address), child.size, size);
+    Cells(ranges, at + child.address, parent.address, to);
+    Cells(ranges, at + child.address + parent.address, child.size, size);
     if (range.start < from || !RangeWithin(range.start - from, range.length, size)) continue;
     if (to > UINT64_MAX - (range.start - from)) return false;
     range.start = to + (range.start - from);
@@ -97,11 +100,11 @@ std::string_view TextProperty(const void* tree, int node, const char* name) {
 bool NumberProperty(const void* tree, int node, const char* name, uint64_t& value) {
   const std::span<const std::byte> property = Property(tree, node, name);
   if (property.size() != kCell && property.size() != 2 * kCell) return false;
-  return Cells(property, 0, static_cast<int>(property.size() / kCell), value);
+  return Cells(property, 0, property.size() / kCell, value);
 }
 
-bool Cells(std::span<const std::byte> property, size_t index, int count, uint64_t& value) {
-  const size_t size = static_cast<size_t>(count) * kCell;
+bool Cells(std::span<const std::byte> property, size_t index, size_t count, uint64_t& value) {
+  const size_t size = count * kCell;
   if (index > property.size() / kCell || size > property.size() - index * kCell) return false;
   value = 0;
   for (const std::byte byte : property.subspan(index * kCell, size)) {
@@ -115,9 +118,9 @@ bool Reg(const void* tree, int node, size_t index, Range& range) {
   const int bus = fdt_parent_offset(tree, node);
   if (bus < 0 || !CellsOf(tree, bus, cells) || index >= RegCount(tree, node)) return false;
   const std::span<const std::byte> reg = Property(tree, node, "reg");
-  const size_t at = index * static_cast<size_t>(cells.address + cells.size);
+  const size_t at = index * (cells.address + cells.size);
   return Cells(reg, at, cells.address, range.start) &&
-         Cells(reg, at + static_cast<size_t>(cells.address), cells.size, range.length) &&
+         Cells(reg, at + cells.address, cells.size, range.length) &&
          range.length <= UINT64_MAX - range.start && Translate(tree, node, range);
 }
 
@@ -125,7 +128,7 @@ size_t RegCount(const void* tree, int node) {
   BusCells cells;
   const int bus = fdt_parent_offset(tree, node);
   if (bus < 0 || !CellsOf(tree, bus, cells)) return 0;
-  const size_t entry = static_cast<size_t>(cells.address + cells.size) * kCell;
+  const size_t entry = (cells.address + cells.size) * kCell;
   const size_t size = Property(tree, node, "reg").size();
   return size % entry == 0 ? size / entry : 0;
 }

@@ -33,7 +33,7 @@ std::string_view TextProperty(const void* tree, int node, const char* name);
 // A property that is one number, of one or two cells.
 bool NumberProperty(const void* tree, int node, const char* name, uint64_t& value);
 // The number in `count` cells, at most 2, at cell `index`. False if they are not there.
-bool Cells(std::span<const std::byte> property, size_t index, int count, uint64_t& value);
+bool Cells(std::span<const std::byte> property, size_t index, size_t count, uint64_t& value);
 
 // Entry `index` of "reg". False if there is none, if it is malformed, or if a bus on the way to the
 // root does not show it to the CPU.

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "base/format.h"
 #include "boot/boot_info.h"
@@ -150,6 +151,7 @@ void HypervisorMain(bulkhead::BootInfo* boot_info) {
   CheckInfo(*boot_info);
   CheckMachine();
   PrintBundle(*boot_info);
+  if (std::string_view(boot_info->command_line) == "fault") __builtin_trap();
   Print("end of stand-in");
   EarlyReset();
 }

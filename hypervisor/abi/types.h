@@ -63,6 +63,15 @@ enum class SystemOperation : uint64_t {
 };
 inline constexpr uint64_t kMaxLogLength = 256;
 
+// How long a virtual processor was ready to run in vcpu_run while others ran; in the second page of
+// its state, if there is one. As a guest wants to see it (Arm DEN0057A, 3.2.2).
+struct StolenTime {
+  uint32_t revision;    // 0
+  uint32_t attributes;  // 0
+  uint64_t nanoseconds;
+};
+static_assert(sizeof(StolenTime) == 16);
+
 // What the hypervisor passes to the root task: the address of this structure is the argument of
 // its first thread. Mapped readable.
 struct RootInfo {

@@ -9,8 +9,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <regex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "boot/testing/bundle_writer.h"
@@ -108,7 +110,7 @@ std::string CrasherBundle() {
   return writer.Finish();
 }
 
-TEST(Crash, OfProcesses) {
+TEST(CrashOfProcesses, EndsThemAlone) {
   TestNode node({.bundle = CrasherBundle()});
   const auto live = static_cast<uint16_t>(UserCrashes().size());
   ASSERT_TRUE(node.RunUntil([&] {
@@ -152,112 +154,138 @@ TEST(Crash, OfProcesses) {
   }
 }
 
-// The machine stands at `function`, which `program` calls while its pods run, and will find
-// `value` in `argument`.
-void CrashAt(GdbStub& gdb, const char* program, const char* function, GdbRegister argument,
-             uint64_t value) {
-  gdb.Interrupt();
-  gdb.RunTo(FunctionAddress(program, function));
-  EXPECT_EQ(gdb.ReadRegister(GdbRegister::kRip), FunctionAddress(program, function));
-  gdb.WriteRegister(argument, value);
-  EXPECT_EQ(gdb.ReadRegister(argument), value);
+// Frames in this order, inlined ones among them, whatever is between them.
+testing::AssertionResult HasFrames(const std::string& log,
+                                   const std::vector<std::pair<std::string, std::string>>& frames) {
+  std::string pattern;
+  for (const auto& [function, file] : frames) {
+    pattern += " {4}#[0-9]+ +0x[0-9a-f]{16} [^\n]*" + function + "[^\n]*  " + file +
+               ":[1-9][0-9]*\n( {4}#[^\n]*\n)*";
+  }
+  return Has(log, pattern);
+}
+
+// Functions that are there whatever the compiler inlines: entries, what is called by way of a
+// table, and what is called from many places.
+constexpr char kLogLine[] =
+    "bulkhead::LogLine(std::__1::basic_string_view<char, std::__1::char_traits<char>>)";
+constexpr char kLinkSend[] =
+    "non-virtual thunk to bulkhead::Supervisor::Send("
+    "std::__1::span<std::byte const, 18446744073709551615ul>)";
+constexpr char kVcpuThread[] = "bulkhead::Machine::VcpuThread(unsigned long)";
+
+// Where nothing is mapped, in any address space.
+constexpr uint64_t kNowhere = 0x1000;
+
+// Runs the stopped machine on until it calls `function`, which finds kNowhere in `which`.
+void CrashAt(GdbStub& gdb, const char* program, const char* function, GdbRegister which) {
+  const uint64_t address = FunctionAddress(program, function);
+  gdb.RunTo(address);
+  EXPECT_EQ(gdb.ReadRegister(GdbRegister::kRip), address);
+  gdb.WriteRegister(which, kNowhere);
+  EXPECT_EQ(gdb.ReadRegister(which), kNowhere);
   gdb.Detach();
 }
 
-class RunningNode : public testing::Test {
+// A node with two pods that say a line and no more: nobody reads the channel while gdb has the
+// node.
+class Crash : public testing::Test {
  protected:
-  // Pods that keep node, VMMs and supervisor busy.
-  RunningNode()
-      : node_({.pods = {{.name = "chatter", .cmdline = "testguest.mode=chatter"},
-                        {.name = "other", .cmdline = "testguest.mode=chatter"}},
-               .qemu_arguments = gdb_.QemuArguments()}) {}
+  void Start(const std::vector<std::string>& more = {}) {
+    TestNodeOptions options = {.pods = {{.name = "first", .cmdline = "testguest.mode=spin-cli"},
+                                        {.name = "second", .cmdline = "testguest.mode=spin-cli"}},
+                               .qemu_arguments = gdb_.QemuArguments()};
+    options.qemu_arguments.insert(options.qemu_arguments.end(), more.begin(), more.end());
+    node_.emplace(options);
+  }
 
-  void SetUp() override {
-    ASSERT_TRUE(node_.RunUntil(
-        [&] { return node_.pod(0).console.size() > 100 && node_.pod(1).console.size() > 100; }));
+  // Once both pods have run, `function` is called because of a pod's end.
+  void CrashAtPodEnd(const char* program, const char* function, GdbRegister which) {
+    Start();
+    ASSERT_TRUE(node_->RunUntil([&] {
+      return node_->pod(0).console.ends_with("\n") && node_->pod(1).console.ends_with("\n");
+    }));
+    gdb_.Interrupt();
+    node_->Send(NodeFrameType::kPodStop, 0);
+    CrashAt(gdb_, program, function, which);
+    ASSERT_TRUE(node_->machine().RunToEnd(kDeadline));
+    log_ = Symbolized(*node_, kVmmElf);
+    EXPECT_TRUE(Has(log_, kRegisters));
+    EXPECT_TRUE(Has(log_, "bulkhead: trace [0-9]+ call process_control 0x"));
   }
 
   GdbStub gdb_;
-  TestNode node_;
+  std::optional<TestNode> node_;
+  std::string log_;  // symbolized
 };
 
-TEST_F(RunningNode, HypervisorCrashes) {
-  // Block(Node&, Thread&, ...)
-  CrashAt(gdb_, kHypervisorElf,
-          "bulkhead::Block(bulkhead::Node&, bulkhead::Thread&, bulkhead::ThreadQueue*, "
-          "bulkhead::Object*, unsigned long)",
-          GdbRegister::kRsi, 0x1000);
-  ASSERT_TRUE(node_.machine().RunToEnd(kDeadline));
-  const std::string log = Symbolized(node_, kVmmElf);
-  EXPECT_TRUE(Has(log, "bulkhead: crash: page fault in the hypervisor\n"));
-  EXPECT_TRUE(Has(log, kRegisters));
-  EXPECT_TRUE(Has(log, "bulkhead: rsi 0x0000000000001000 "));
-  EXPECT_TRUE(Has(log, " cr2 0x00000000000010[0-9a-f]{2}\n"));
-  EXPECT_TRUE(Has(log, Frame(0, "bulkhead::Block\\(", "hypervisor/objects.cc")));
-  EXPECT_TRUE(Has(log, Frame(1, "Calls::EventWait\\(", "hypervisor/calls_ipc.cc")));
-  EXPECT_TRUE(Has(log, Frame(2, "HandleCall\\(", "hypervisor/dispatch.cc")));
-  EXPECT_TRUE(Has(log, Frame(3, "HandleCallEntry", "arch/x86_64/traps.cc")));
-  EXPECT_TRUE(Has(log, Frame(4, "SyscallEntry", "arch/x86_64/entry.S")));
-  EXPECT_TRUE(Has(log, "bulkhead: trace [0-9]+ exit 1 0x"));
-  EXPECT_TRUE(Has(log,
-                  "bulkhead: trace [0-9]+ call event_wait 0x[^\n]*\n"
+TEST_F(Crash, OfTheHypervisor) {
+  // The text's first character is not there.
+  ASSERT_NO_FATAL_FAILURE(CrashAtPodEnd(kHypervisorElf, kLogLine, GdbRegister::kRdi));
+  EXPECT_TRUE(Has(log_, "bulkhead: crash: page fault in the hypervisor\n"));
+  EXPECT_TRUE(Has(log_, " cr2 0x0000000000001000\nbulkhead: backtrace 0xffffffff8"));
+  EXPECT_TRUE(HasFrames(log_, {{"LogLine\\(", "arch/log.cc"},
+                               {"Calls::SystemControl\\(", "hypervisor/calls_system.cc"},
+                               {"HandleCall\\(", "hypervisor/dispatch.cc"},
+                               {"HandleCallEntry", "arch/x86_64/traps.cc"},
+                               {"SyscallEntry", "arch/x86_64/entry.S"}}));
+  EXPECT_TRUE(Has(log_, "bulkhead: trace [0-9]+ exit [0-9]+ 0x"));
+  EXPECT_TRUE(Has(log_,
+                  "bulkhead: trace [0-9]+ call system_control 0x[^\n]*\n"
                   "bulkhead: fatal: the hypervisor crashed; the lines above say where\n$"));
 }
 
-// Not even the exception can be delivered where the hypervisor is.
-TEST_F(RunningNode, HypervisorLosesItsStack) {
-  CrashAt(gdb_, kHypervisorElf,
-          "bulkhead::Block(bulkhead::Node&, bulkhead::Thread&, bulkhead::ThreadQueue*, "
-          "bulkhead::Object*, unsigned long)",
-          GdbRegister::kRsp, 0x1000);
-  ASSERT_TRUE(node_.machine().RunToEnd(kDeadline));
-  const std::string log = Symbolized(node_, kVmmElf);
-  EXPECT_TRUE(Has(log, "bulkhead: crash: double fault in the hypervisor\n"));
-  EXPECT_TRUE(Has(log, kRegisters));
-  EXPECT_TRUE(Has(log, " rsp 0x0000000000001000\n"));
-  EXPECT_TRUE(Has(log, Frame(0, "bulkhead::Block\\(", "hypervisor/objects.cc")));
-  EXPECT_TRUE(Has(log, Frame(1, "HandleCall\\(", "hypervisor/dispatch.cc")));
-  EXPECT_TRUE(Has(log, "bulkhead: trace [0-9]+ call event_wait 0x"));
-  EXPECT_TRUE(Has(log, "bulkhead: fatal: the hypervisor crashed; the lines above say where\n$"));
+// Not even the exception can be delivered on the stack it has.
+TEST_F(Crash, OfTheHypervisorsStack) {
+  ASSERT_NO_FATAL_FAILURE(CrashAtPodEnd(kHypervisorElf, kLogLine, GdbRegister::kRsp));
+  EXPECT_TRUE(Has(log_, "bulkhead: crash: double fault in the hypervisor\n"));
+  EXPECT_TRUE(Has(log_, " rsp 0x0000000000001000\n"));
+  // The caller of a function that has not set its frame up is missing.
+  EXPECT_TRUE(HasFrames(log_, {{"LogLine\\(", "arch/log.cc"},
+                               {"HandleCallEntry", "arch/x86_64/traps.cc"},
+                               {"SyscallEntry", "arch/x86_64/entry.S"}}));
+  EXPECT_TRUE(Has(log_,
+                  "bulkhead: trace [0-9]+ call system_control 0x[^\n]*\n"
+                  "bulkhead: fatal: the hypervisor crashed; the lines above say where\n$"));
 }
 
-TEST_F(RunningNode, SupervisorCrashes) {
-  CrashAt(gdb_, kSupervisorElf,
-          "bulkhead::NodeChannel::Send(bulkhead::NodeFrameType, unsigned short, "
-          "std::__1::span<std::byte const, 18446744073709551615ul>)",
-          GdbRegister::kRsp, 0x1000);
-  ASSERT_TRUE(node_.machine().RunToEnd(kDeadline));
-  const std::string log = Symbolized(node_, kVmmElf);
-  EXPECT_TRUE(Has(log, "bulkhead: process 0 ended: page fault at 0x4[0-9a-f]{5}, address 0xff8\n"));
-  EXPECT_TRUE(Has(log, kRegisters));
-  EXPECT_TRUE(Has(log, Frame(0, "NodeChannel::Send", "control/node_channel.cc")));
-  EXPECT_TRUE(Has(log, "#1 [^\n]* bulkhead::ProgramMain\\([^\n]*  control/main.cc:[1-9]"));
-  EXPECT_TRUE(Has(log, "bulkhead: trace [0-9]+ fault page fault 0xff8\n"));
-  EXPECT_TRUE(Has(log, "bulkhead: fatal: the supervisor has ended\n$"));
+TEST_F(Crash, OfTheSupervisor) {
+  ASSERT_NO_FATAL_FAILURE(CrashAtPodEnd(kSupervisorElf, kLinkSend, GdbRegister::kRsp));
+  EXPECT_TRUE(
+      Has(log_, "bulkhead: process 0 ended: page fault at 0x4[0-9a-f]{5}, address 0xff8\n"));
+  // A thunk is in no line of its own.
+  EXPECT_TRUE(
+      Has(log_, "#0 [^\n]* thunk to bulkhead::Supervisor::Send\\([^\n]*  control/supervisor.cc:"));
+  EXPECT_TRUE(HasFrames(log_, {{"bulkhead::ProgramMain\\(", "control/main.cc"},
+                               {"RuntimeStart", "runtime/runtime.cc"}}));
+  EXPECT_TRUE(Has(log_,
+                  "bulkhead: trace [0-9]+ fault page fault 0xff8\n"
+                  "bulkhead: fatal: the supervisor has ended\n$"));
 }
 
-// The real VMM of one pod; the other pod goes on.
-TEST_F(RunningNode, VmmCrashes) {
-  CrashAt(gdb_, kVmmElf, "bulkhead::Machine::HandleExit()", GdbRegister::kRdi, 0x1000);
-  ASSERT_TRUE(
-      node_.RunUntil([&] { return node_.pod(0).end.has_value() || node_.pod(1).end.has_value(); }));
-  const uint16_t ended = node_.pod(0).end.has_value() ? 0 : 1;
-  EXPECT_EQ(node_.pod(ended).end, PodEnd::kVmmFailed);
+// The first pod's; the other pod goes on.
+TEST_F(Crash, OfAVmm) {
+  Start({"-S"});
+  gdb_.Attach();
+  CrashAt(gdb_, kVmmElf, kVcpuThread, GdbRegister::kRdi);
+  ASSERT_TRUE(node_->RunUntil(
+      [&] { return node_->pod(0).end.has_value() || node_->pod(1).end.has_value(); }));
+  const uint16_t ended = node_->pod(0).end.has_value() ? 0 : 1;
+  EXPECT_EQ(node_->pod(ended).end, PodEnd::kVmmFailed);
   const uint16_t other = 1 - ended;
-  const size_t said = node_.pod(other).console.size();
-  ASSERT_TRUE(node_.RunUntil([&] { return node_.pod(other).console.size() > said + 100; }));
-  node_.Send(NodeFrameType::kPodStop, other);
-  ASSERT_TRUE(node_.RunToEnd());
-  EXPECT_EQ(node_.pod(other).end, PodEnd::kStopped);
-  EXPECT_EQ(node_.node_error(), "");
+  ASSERT_TRUE(node_->RunUntil([&] { return node_->pod(other).console.ends_with("\n"); }));
+  node_->Send(NodeFrameType::kPodStop, other);
+  ASSERT_TRUE(node_->RunToEnd());
+  EXPECT_EQ(node_->pod(other).end, PodEnd::kStopped);
+  EXPECT_EQ(node_->node_error(), "");
 
-  const std::string report = ReportOf(Symbolized(node_, kVmmElf), ended == 0 ? "chatter" : "other");
+  const std::string report = ReportOf(Symbolized(*node_, kVmmElf), ended == 0 ? "first" : "second");
   EXPECT_TRUE(Has(report, "^bulkhead: process [0-9]+ ended: page fault at 0x8[0-9a-f]{5}, "));
   EXPECT_TRUE(Has(report, kRegisters));
-  EXPECT_TRUE(Has(report, Frame(0, "HandleExit", "vmm/x86_64/exits.cc")));
-  EXPECT_TRUE(Has(report, Frame(1, "Machine::", "vmm/machine.cc")));
-  EXPECT_TRUE(Has(report, "bulkhead: trace [0-9]+ call vcpu_run 0x"));
-  EXPECT_TRUE(Has(report, "bulkhead: trace [0-9]+ exit 1 0x"));
+  EXPECT_TRUE(HasFrames(report, {{"Machine::RunVcpu\\(", "vmm/machine.cc"},
+                                 {"Machine::VcpuThread\\(", "vmm/machine.cc"}}));
+  EXPECT_TRUE(Has(report, "bulkhead: trace [0-9]+ call thread_create 0x"));
+  EXPECT_TRUE(Has(report, "bulkhead: trace [0-9]+ fault page fault 0x[0-9a-f]{4,5}\n$"));
 }
 
 }  // namespace

@@ -40,9 +40,7 @@ std::set<pid_t>& Running() {
 
 std::string MakeCache() {
   static const auto& directory = *new TempDirectory();
-  std::filesystem::create_directories(directory / "kernel");
-  std::filesystem::create_directory_symlink(
-      std::filesystem::canonical(kKernelVersion).parent_path(), directory / "kernel/amd64");
+  AddKernel(directory);
   return directory.path();
 }
 
@@ -120,6 +118,12 @@ std::string ReapStrangers() {
 }
 
 }  // namespace
+
+void AddKernel(const TempDirectory& cache) {
+  std::filesystem::create_directories(cache / "kernel");
+  std::filesystem::create_directory_symlink(
+      std::filesystem::canonical(kKernelVersion).parent_path(), cache / "kernel/amd64");
+}
 
 const std::string& CacheDirectory() {
   static const auto& path = *new std::string(MakeCache());

@@ -75,6 +75,9 @@ std::unique_ptr<CliProcess> Bulkhead(const std::vector<std::string>& arguments,
 testing::AssertionResult IsOneLine(const CliProcess& process, int status,
                                    const std::vector<std::string>& texts);
 
+// Puts the guest's kernel, and nothing else, into an empty cache.
+void AddKernel(const TempDirectory& cache);
+
 // Where the runs of this test program cache: has the guest's kernel, and nothing else at first.
 const std::string& CacheDirectory();
 

@@ -56,9 +56,7 @@ TEST(Refused, DamagedLayers) {
   // The image itself is in the cache: from a fresh one each.
   const auto refuses = [&](const std::string& image, const std::vector<std::string>& texts) {
     const TempDirectory cache;
-    std::filesystem::create_directories(cache / "kernel");
-    std::filesystem::create_directory_symlink(
-        std::filesystem::canonical(CacheDirectory() + "/kernel/amd64"), cache / "kernel/amd64");
+    AddKernel(cache);
     CliProcess run(
         {.arguments = {"run", image}, .environment = {{"BULKHEAD_CACHE", cache.path()}}});
     if (auto result = run.RunToEnd(); !result) return result;
@@ -82,7 +80,7 @@ TEST(Refused, Options) {
   EXPECT_TRUE(IsOneLine(*Bulkhead({"run", "-m", "much", "example:hello"}), 125, {"much"}));
   EXPECT_TRUE(IsOneLine(*Bulkhead({"run", "--cpus", "2", "example:hello"}), 125, {"--cpus 2"}));
   EXPECT_TRUE(
-      IsOneLine(*Bulkhead({"run", "--arch", "arm64", "example:hello"}), 125, {"--arch arm64"}));
+      IsOneLine(*Bulkhead({"run", "--arch", "s390x", "example:hello"}), 125, {"--arch s390x"}));
   EXPECT_TRUE(IsOneLine(*Bulkhead({"run", "--user", "nobody-here", "example:hello"}), 125,
                         {"nobody-here"}));
 }
@@ -113,9 +111,7 @@ TEST(Refused, Kernels) {
 
 TEST(Refused, NoSpaceOnTheDisk) {
   const TempDirectory cache;
-  std::filesystem::create_directories(cache / "kernel");
-  std::filesystem::create_directory_symlink(
-      std::filesystem::canonical(CacheDirectory() + "/kernel/amd64"), cache / "kernel/amd64");
+  AddKernel(cache);
   // Enough for what is small, not for an image, then not for a kernel or a bundle.
   for (const uint64_t limit : {uint64_t{100} << 10, uint64_t{4} << 20}) {
     CliProcess run({.arguments = {"run", "example:hello"},

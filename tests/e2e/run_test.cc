@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -66,9 +67,7 @@ TEST(Run, HelloThroughFirmware) {
 
 TEST(Run, TwoAtTheSameTimeWithAColdCache) {
   const TempDirectory cache;
-  std::filesystem::copy(
-      CacheDirectory() + "/kernel", cache / "kernel",
-      std::filesystem::copy_options::copy_symlinks | std::filesystem::copy_options::recursive);
+  AddKernel(cache);
   const CliOptions options = {.arguments = {"run", "example:hello"},
                               .environment = {{"BULKHEAD_CACHE", cache.path()}}};
   CliProcess first(options);
@@ -184,36 +183,30 @@ TEST(Run, KilledBySignal) {
   EXPECT_EQ(run->err().find("bulkhead"), std::string::npos) << run->err();
 }
 
+// Runs a shell script until it has said "ready", then sends a signal, and runs to the end.
+std::unique_ptr<CliProcess> Signalled(const std::string& script, int signal) {
+  auto run = std::make_unique<CliProcess>(CliOptions{
+      .arguments = {"run", "example:hello", "sh", "-c", script}, .keep_stdin_open = true});
+  EXPECT_TRUE(run->RunUntil([&] { return run->out() == "ready\n"; }));
+  run->Signal(signal);
+  EXPECT_TRUE(run->RunToEnd());
+  EXPECT_EQ(run->err(), "");
+  return run;
+}
+
 TEST(Run, InterruptStopsThePod) {
-  CliProcess run({.arguments = {"run", "example:hello", "sh", "-c", "echo ready; exec sleep 1000"},
-                  .keep_stdin_open = true});
-  ASSERT_TRUE(run.RunUntil([&] { return run.out() == "ready\n"; }));
-  run.Signal(SIGINT);
-  ASSERT_TRUE(run.RunToEnd());
-  EXPECT_EQ(run.status(), 128 + SIGINT);
-  EXPECT_EQ(run.err(), "");
+  EXPECT_EQ(Signalled("echo ready; exec sleep 1000", SIGINT)->status(), 128 + SIGINT);
 }
 
 TEST(Run, InterruptIsNotIgnoredForEver) {
-  CliProcess run({.arguments = {"run", "example:hello", "sh", "-c",
-                                "trap '' INT; echo ready; while true; do sleep 1000; done"},
-                  .keep_stdin_open = true});
-  ASSERT_TRUE(run.RunUntil([&] { return run.out() == "ready\n"; }));
-  run.Signal(SIGINT);
-  ASSERT_TRUE(run.RunToEnd());
-  EXPECT_EQ(run.status(), 128 + SIGINT);
-  EXPECT_EQ(run.err(), "");
+  const auto run = Signalled("trap '' INT; echo ready; while true; do sleep 1000; done", SIGINT);
+  EXPECT_EQ(run->status(), 128 + SIGINT);
 }
 
 TEST(Run, InterruptReachesTheContainer) {
-  CliProcess run({.arguments = {"run", "example:hello", "sh", "-c",
-                                "trap 'echo bye; exit 3' TERM; echo ready; read x"},
-                  .keep_stdin_open = true});
-  ASSERT_TRUE(run.RunUntil([&] { return run.out() == "ready\n"; }));
-  run.Signal(SIGTERM);
-  ASSERT_TRUE(run.RunToEnd());
-  EXPECT_EQ(run.status(), 3);
-  EXPECT_EQ(run.out(), "ready\nbye\n");
+  const auto run = Signalled("trap 'echo bye; exit 3' TERM; echo ready; read x", SIGTERM);
+  EXPECT_EQ(run->status(), 3);
+  EXPECT_EQ(run->out(), "ready\nbye\n");
 }
 
 TEST(Run, InterruptWhileTheKernelBoots) {
@@ -302,6 +295,18 @@ TEST(Run, VerboseSpeaksOnStderrOnly) {
   EXPECT_EQ(run->out(), kHello);
   EXPECT_NE(run->err().find("node: "), std::string::npos) << run->err();
   EXPECT_NE(run->err().find("kernel: "), std::string::npos) << run->err();
+}
+
+TEST(Run, TraceShowsCallsAndExits) {
+  const auto run = Bulkhead({"run", "--trace", "example:hello"});
+  EXPECT_EQ(run->status(), 0);
+  EXPECT_EQ(run->out(), kHello);
+  const auto shows = [&](const char* text) {
+    EXPECT_NE(run->err().find(text), std::string::npos) << run->err();
+  };
+  shows("node: bulkhead: trace ");
+  shows(" call vcpu_run 0x");
+  shows(" exit ");
 }
 
 TEST(Run, TheLeastMemoryIsEnough) {

@@ -71,11 +71,19 @@ void GdbStub::WaitForStop() {
   if (!answer.starts_with("T")) socket_.Die("stopped with '" + answer + "'");
 }
 
+// QEMU gives single registers only to who has asked for their description.
+void GdbStub::AskForRegisters() { (void)Ask("qXfer:features:read:target.xml:0,ffb"); }
+
+void GdbStub::Attach() {
+  SendPacket("?");
+  WaitForStop();
+  AskForRegisters();
+}
+
 void GdbStub::Interrupt() {
   socket_.Send("\x03");
   WaitForStop();
-  // QEMU gives single registers only to who has asked for their description.
-  (void)Ask("qXfer:features:read:target.xml:0,ffb");
+  AskForRegisters();
 }
 
 void GdbStub::RunTo(uint64_t address) {

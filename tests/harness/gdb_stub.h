@@ -25,7 +25,9 @@ class GdbStub {
   // For QEMU's command line.
   std::vector<std::string> QemuArguments() const;
 
-  // Stops the machine.
+  // Takes over a machine that was started with -S and has not run yet.
+  void Attach();
+  // Stops the running machine.
   void Interrupt();
   // Runs the stopped machine until it is about to execute what lies at this virtual address.
   void RunTo(uint64_t address);
@@ -42,6 +44,7 @@ class GdbStub {
   // Asks for what is answered with OK.
   void Do(std::string_view payload);
   void WaitForStop();
+  void AskForRegisters();
 
   QemuSocket socket_;
 };

@@ -41,6 +41,14 @@ as_root() {
 # not allow; downloads are verified whoever makes them. Its progress goes to stderr.
 apt_get() { apt-get -q -o APT::Sandbox::User= -o Dpkg::Use-Pty=0 "$@" >&2; }
 
+# asks_for_arch NAME|NAME ARGUMENT...: whether `bulkhead` is given --arch with one of the names. The
+# container's words count, too: for what asks, one architecture too many does no harm.
+asks_for_arch() {
+  local names=$1
+  shift
+  [[ " $* " =~ ' --arch'[=' ']($names)' ' ]]
+}
+
 update_package_lists() {
   say "asking for the current package lists (apt-get update)"
   as_root apt-get -q update >&2 || die "apt-get update failed: is there a network?"

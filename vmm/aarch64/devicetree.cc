@@ -5,8 +5,8 @@
 
 #include <libfdt.h>
 
+#include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "base/format.h"
 #include "vmm/aarch64/layout.h"
@@ -46,7 +46,7 @@ class TreeWriter {
   void Bytes(const char* name, const void* data, size_t size) {
     Keep(fdt_property(tree_, name, data, static_cast<int>(size)));
   }
-  void Flag(const char* name) { Bytes(name, nullptr, 0); }
+  void Flag(const char* name) { Bytes(name, "", 0); }
   void Strings(const char* name, std::string_view with_nuls) {
     Bytes(name, with_nuls.data(), with_nuls.size());
   }
@@ -54,8 +54,7 @@ class TreeWriter {
     void* to = nullptr;
     Keep(fdt_property_placeholder(tree_, name, static_cast<int>(text.size() + 1), &to));
     if (error_ != 0) return;
-    std::memcpy(to, text.data(), text.size());
-    static_cast<char*>(to)[text.size()] = 0;
+    *std::ranges::copy(text, static_cast<char*>(to)).out = 0;
   }
   void Cell(const char* name, uint32_t value) { Keep(fdt_property_u32(tree_, name, value)); }
   void Wide(const char* name, uint64_t value) { Keep(fdt_property_u64(tree_, name, value)); }

@@ -100,19 +100,6 @@ void Platform::EndOnAccess(const abi::VcpuState& state, const char* why) {
   machine_.EndWithFault(text.view());
 }
 
-bool Platform::AccessDevices(const MmioAccess& access, uint64_t address, uint64_t* value) {
-  const GuestPhysical at{address};
-  bool answered = false;
-  if (access.write) {
-    machine_.AccessDevices(
-        [&](Devices& devices) { answered = devices.Write(at, access.width, *value); });
-  } else {
-    machine_.ReadDevices(
-        [&](const Devices& devices) { answered = devices.Read(at, access.width, value); });
-  }
-  return answered;
-}
-
 bool Platform::AccessDebugUart(const MmioAccess& access, uint64_t address, uint64_t* value) {
   const uint64_t offset = address - layout::kDebugUartBase;
   if (machine_.startup().debug_uart == 0 || offset >= layout::kDebugUartSize) return false;
@@ -137,12 +124,16 @@ void Platform::HandleMmio(abi::VcpuState& state) {
   MmioAccessError error;
   const std::optional<MmioAccess> access = DecodeMmio(state.info, error);
   if (!access) EndOnAccess(state, error.text);
-  const uint64_t address = state.detail;
+  const GuestPhysical address{state.detail};
   uint64_t value = access->write ? StoreValue(*access, state.gpr) : 0;
-  // The most frequent ones first.
-  const bool answered = AccessDevices(*access, address, &value) ||
-                        AccessDebugUart(*access, address, &value) ||
-                        AccessClock(*access, address, &value);
+  bool answered = false;
+  machine_.AccessDevices([&](Devices& devices) {
+    answered = access->write ? devices.Write(address, access->width, value)
+                             : devices.Read(address, access->width, &value);
+  });
+  // Those that are seldom used come last.
+  answered = answered || AccessDebugUart(*access, state.detail, &value) ||
+             AccessClock(*access, state.detail, &value);
   if (!answered) EndOnAccess(state, "where there is neither memory nor device");
   if (!access->write) FinishLoad(*access, value, state.gpr);
   SkipInstruction(state);
@@ -152,8 +143,7 @@ void Platform::HandleHypercall(abi::VcpuState& state) {
   // The calling convention is that of immediate 0 (DEN 0028, 2.9).
   SmcccOutcome outcome = {SmcccOutcome::Kind::kReturn, {smccc::kNotSupported}};
   if (EsrField(state.info, 15, 0) == 0) {
-    // The devices' lock is for the entropy, which theirs has, too.
-    machine_.ReadDevices([&](const Devices&) {
+    machine_.AccessDevices([&](Devices&) {
       outcome = smccc_->Call(std::span<const uint64_t, 31>(state.gpr).first<4>());
     });
   }

@@ -4,9 +4,9 @@
 #ifndef BULKHEAD_VMM_AARCH64_LAYOUT_H_
 #define BULKHEAD_VMM_AARCH64_LAYOUT_H_
 
-// Where everything lies on the platform that an aarch64 guest sees (docs/guest-platform.md): the
-// one place that says so. The loader, the devicetree and the exit handlers are all written against
-// it.
+// Where everything lies on the platform that an aarch64 guest sees
+// (docs/guest-platform-aarch64.md): the one place that says so. The loader, the devicetree and the
+// exit handlers are all written against it.
 
 #include <array>
 #include <cstdint>
@@ -57,11 +57,15 @@ inline constexpr uint64_t kDebugUartSize = 0x1000;
 inline constexpr uint64_t kRealTimeClockBase = 0x0901'0000;
 inline constexpr uint64_t kRealTimeClockSize = 0x1000;
 
+// The stolen-time structures (Arm DEN0057A), a page for each processor, read-only.
+inline constexpr uint64_t kStolenTimeBase = 0x0910'0000;
+
 // Room for the devicetree, which the loader puts below the initramfs.
 inline constexpr uint64_t kDevicetreeSize = 0x1'0000;
 
 static_assert(kGicdBase + kGicdSize <= kGicrBase);
 static_assert(kGicrBase + kMaxCpus * kGicrStride <= kDebugUartBase);
+static_assert(kStolenTimeBase + kMaxCpus * 0x1000 <= kVirtioMmioBase);
 static_assert(kVirtioMmioBase + kMaxVirtioDevices * kVirtioMmioStride <= kRamStart);
 
 }  // namespace bulkhead::layout

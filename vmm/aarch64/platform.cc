@@ -28,7 +28,7 @@ constexpr size_t kRandomBytes = 40;
 void Platform::Load(abi::VcpuState& state) {
   const VmmStartup& startup = machine_.startup();
   PlatformEntropy& entropy = machine_.entropy();
-  smccc_.emplace(Machine::kVcpus, entropy.available() ? &entropy : nullptr);
+  smccc_.emplace(Machine::kVcpus, entropy.available() ? &entropy : nullptr, kStolenTime);
 
   LoadedImage loaded;
   const ImageError error =

@@ -32,11 +32,18 @@ bool HasSixtyFour(uint32_t function) {
   }
 }
 
+// What PSCI_FEATURES may be asked about (DEN 0022, 5.15).
+bool IsPsci(uint32_t function) {
+  const uint32_t base = function & ~kSixtyFour;
+  return function == kVersion || (base >= kPsciVersion && base < kPsciVersion + 0x20);
+}
+
 SmcccOutcome Return(uint64_t value) { return {SmcccOutcome::Kind::kReturn, {value}}; }
 
 }  // namespace
 
 bool Smccc::Exists(uint32_t function) const {
+  if (function == kPvTimeFeatures || function == kPvTimeStolen) return stolen_time_ != 0;
   const uint32_t base = function & ~kSixtyFour;
   if (base != function && !HasSixtyFour(base)) return false;
   switch (base) {
@@ -92,6 +99,13 @@ SmcccOutcome Smccc::Call(std::span<const uint64_t, 4> arguments) {
   // Only W0 counts (DEN 0028, 2.7).
   const auto function = static_cast<uint32_t>(arguments[0]);
   if (!Exists(function)) return Return(kNotSupported);
+  if (function == kPvTimeFeatures) {
+    const auto asked = static_cast<uint32_t>(arguments[1]);
+    const bool known = asked == kPvTimeFeatures || asked == kPvTimeStolen;
+    return Return(known ? kSuccess : kNotSupported);
+  }
+  // Of the calling processor, and only the first one runs.
+  if (function == kPvTimeStolen) return Return(stolen_time_);
   const bool sixty_four = (function & kSixtyFour) != 0;
   const auto argument = [&](size_t i) {
     return sixty_four ? arguments[i] : static_cast<uint32_t>(arguments[i]);
@@ -100,8 +114,10 @@ SmcccOutcome Smccc::Call(std::span<const uint64_t, 4> arguments) {
     case kVersion:
     case kPsciVersion:
       return Return(kVersion11);
-    case kArchFeatures:
     case kPsciFeatures:
+      if (!IsPsci(static_cast<uint32_t>(arguments[1]))) return Return(kNotSupported);
+      [[fallthrough]];
+    case kArchFeatures:
     case kTrngFeatures:
       return Return(Exists(static_cast<uint32_t>(arguments[1])) ? kSuccess : kNotSupported);
     case kPsciCpuSuspend:

@@ -5,7 +5,8 @@
 #define BULKHEAD_VMM_AARCH64_SMCCC_H_
 
 // The guest's firmware calls, by HVC or SMC: SMCCC 1.1 (Arm DEN 0028), PSCI 1.1 (Arm DEN 0022) and
-// true random numbers (Arm DEN 0098). Anything else is answered with NOT_SUPPORTED.
+// true random numbers (Arm DEN 0098), stolen
+// time (Arm DEN 0057A). Anything else is answered with NOT_SUPPORTED.
 
 #include <array>
 #include <cstdint>
@@ -38,6 +39,10 @@ inline constexpr uint32_t kTrngFeatures = 0x8400'0051;
 inline constexpr uint32_t kTrngUuid = 0x8400'0052;
 inline constexpr uint32_t kTrngRandom = 0x8400'0053;
 
+// Paravirtual time (Arm DEN0057A): with 64-bit values only.
+inline constexpr uint32_t kPvTimeFeatures = 0xc500'0020;
+inline constexpr uint32_t kPvTimeStolen = 0xc500'0021;
+
 // With this bit a function takes and gives 64-bit values.
 inline constexpr uint32_t kSixtyFour = 1 << 30;
 
@@ -63,8 +68,10 @@ struct SmcccOutcome {
 class Smccc {
  public:
   // `cpus`: how many processors there are, of which only the first runs yet. `entropy`: for the
-  // guest's requests, outlives this object; null: there is no such service.
-  Smccc(uint32_t cpus, EntropySource* entropy) : cpus_(cpus), entropy_(entropy) {}
+  // guest's requests, outlives this object; null: there is no such service. `stolen_time`: the
+  // guest-physical address of the first processor's structure; 0: there is none.
+  Smccc(uint32_t cpus, EntropySource* entropy, uint64_t stolen_time)
+      : cpus_(cpus), entropy_(entropy), stolen_time_(stolen_time) {}
 
   // One call, made with these X0 to X3.
   SmcccOutcome Call(std::span<const uint64_t, 4> arguments);
@@ -77,6 +84,7 @@ class Smccc {
 
   const uint32_t cpus_;
   EntropySource* const entropy_;
+  const uint64_t stolen_time_;
 };
 
 }  // namespace bulkhead

@@ -39,7 +39,9 @@ class SmcccTest : public testing::Test {
     return outcome.results[0];
   }
   Ones ones_;
-  Smccc smccc_{1, &ones_};
+  static constexpr uint64_t kStolen = 0x0910'0000;
+
+  Smccc smccc_{1, &ones_, kStolen};
 };
 
 TEST_F(SmcccTest, Versions) {
@@ -67,10 +69,21 @@ TEST_F(SmcccTest, Features) {
 }
 
 TEST_F(SmcccTest, UnknownCalls) {
-  for (const uint64_t function :
-       {0ul, 0x8600'ff01ul, 0xc500'0020ul, 0x8400'0007ul, 0x8000'0002ul, 0x8400'00fful, kMinus1}) {
+  for (const uint64_t function : {0ul, 0x8600'ff01ul, 0x8500'0020ul, 0xc500'0022ul, 0x8400'0007ul,
+                                  0x8000'0002ul, 0x8400'00fful, kMinus1}) {
     EXPECT_EQ(Value(function), kMinus1) << std::hex << function;
   }
+}
+
+TEST_F(SmcccTest, StolenTime) {
+  EXPECT_EQ(Value(0x8000'0001, 0xc500'0020), 0u);
+  EXPECT_EQ(Value(0xc500'0020, 0xc500'0020), 0u);
+  EXPECT_EQ(Value(0xc500'0020, 0xc500'0021), 0u);
+  EXPECT_EQ(Value(0xc500'0020, 0xc500'0022), kMinus1);
+  EXPECT_EQ(Value(0xc500'0021), kStolen);
+  Smccc without(1, nullptr, 0);
+  const std::array<uint64_t, 4> call = {0xc500'0021, 0, 0, 0};
+  EXPECT_EQ(without.Call(call).results[0], kMinus1);
 }
 
 TEST_F(SmcccTest, OneProcessor) {
@@ -107,7 +120,7 @@ TEST_F(SmcccTest, Random) {
 }
 
 TEST_F(SmcccTest, WithoutEntropy) {
-  Smccc without(1, nullptr);
+  Smccc without(1, nullptr, 0);
   for (const uint64_t function : {0x8400'0050ul, 0x8400'0051ul, 0x8400'0052ul, 0xc400'0053ul}) {
     EXPECT_EQ(without.Call(std::array{function, 64ul, 0ul, 0ul}).results[0], kMinus1);
   }

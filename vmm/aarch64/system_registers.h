@@ -4,9 +4,9 @@
 #ifndef BULKHEAD_VMM_AARCH64_SYSTEM_REGISTERS_H_
 #define BULKHEAD_VMM_AARCH64_SYSTEM_REGISTERS_H_
 
-// System registers that the hypervisor leaves to the VMM. docs/guest-platform.md shows the list.
-// Those that are not in it do not exist: the guest gets an undefined-instruction exception, as from
-// hardware that has no such register.
+// System registers that the hypervisor leaves to the VMM. docs/guest-platform-aarch64.md shows the
+// list. Those that are not in it do not exist: the guest gets an undefined-instruction exception,
+// as from hardware that has no such register.
 
 #include <cstdint>
 #include <optional>

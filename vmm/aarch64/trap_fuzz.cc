@@ -58,7 +58,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   TryMmio(exit);
   TrySystemRegister(exit);
   Zeros zeros;
-  (void)Smccc(1, &zeros).Call(std::span<const uint64_t, 31>(exit.gpr).first<4>());
+  (void)Smccc(1, &zeros, 0x1000).Call(std::span<const uint64_t, 31>(exit.gpr).first<4>());
   return 0;
 }
 

@@ -4,13 +4,14 @@
 #ifndef BULKHEAD_VMM_AARCH64_INCLUDE_PLATFORM_PLATFORM_H_
 #define BULKHEAD_VMM_AARCH64_INCLUDE_PLATFORM_PLATFORM_H_
 
-// What an aarch64 guest has besides memory and devices (docs/guest-platform.md), and what its exits
-// mean.
+// What an aarch64 guest has besides memory and devices (docs/guest-platform-aarch64.md), and what
+// its exits mean.
 
 #include <cstdint>
 #include <optional>
 
 #include "hypervisor/abi/aarch64/vcpu_state.h"
+#include "vmm/aarch64/layout.h"
 #include "vmm/aarch64/mmio_access.h"
 #include "vmm/aarch64/smccc.h"
 
@@ -20,6 +21,9 @@ class Machine;
 
 class Platform {
  public:
+  // Where the guest finds each processor's abi::StolenTime, a page apart; 0: nowhere.
+  static constexpr uint64_t kStolenTime = layout::kStolenTimeBase;
+
   explicit Platform(Machine& machine)  // outlives this object; may still be under construction
       : machine_(machine) {}
   Platform(const Platform&) = delete;
@@ -39,7 +43,6 @@ class Platform {
   void HandleMmio(abi::VcpuState& state);
   void HandleHypercall(abi::VcpuState& state);
   void HandleSystemRegister(abi::VcpuState& state);
-  bool AccessDevices(const MmioAccess& access, uint64_t address, uint64_t* value);
   bool AccessDebugUart(const MmioAccess& access, uint64_t address, uint64_t* value);
   bool AccessClock(const MmioAccess& access, uint64_t address, uint64_t* value);
 

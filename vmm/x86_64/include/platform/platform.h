@@ -21,6 +21,9 @@ class Machine;
 
 class Platform {
  public:
+  // Where the guest finds each processor's abi::StolenTime, a page apart; 0: nowhere.
+  static constexpr uint64_t kStolenTime = 0;
+
   explicit Platform(Machine& machine);  // outlives this object; may still be under construction
   Platform(const Platform&) = delete;
   Platform& operator=(const Platform&) = delete;
