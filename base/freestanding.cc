@@ -7,6 +7,33 @@
 #include <cstddef>
 #include <cstdint>
 
+namespace {
+
+#if !defined(__x86_64__)
+// Blocks of 64 bytes, as many as there are; the rest is the caller's. By pairs of registers:
+// kernels and initial file systems are copied by this.
+[[gnu::always_inline]] inline void CopyBlocks(volatile unsigned char*& to,
+                                              const volatile unsigned char*& from, size_t& count) {
+  for (; count >= 64; count -= 64) {
+    uint64_t a, b, c, d;
+    asm volatile(
+        "ldp %[a], %[b], [%[from]], #64\n"
+        "ldp %[c], %[d], [%[from], #-48]\n"
+        "stp %[a], %[b], [%[to]], #64\n"
+        "stp %[c], %[d], [%[to], #-48]\n"
+        "ldp %[a], %[b], [%[from], #-32]\n"
+        "ldp %[c], %[d], [%[from], #-16]\n"
+        "stp %[a], %[b], [%[to], #-32]\n"
+        "stp %[c], %[d], [%[to], #-16]\n"
+        : [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [to] "+r"(to), [from] "+r"(from)
+        :
+        : "memory");
+  }
+}
+#endif
+
+}  // namespace
+
 extern "C" {
 
 void* memcpy(void* __restrict destination, const void* __restrict source, size_t count) {
@@ -21,6 +48,7 @@ void* memcpy(void* __restrict destination, const void* __restrict source, size_t
   auto* to = static_cast<volatile unsigned char*>(destination);
   const auto* from = static_cast<const volatile unsigned char*>(source);
   if (((reinterpret_cast<uintptr_t>(to) | reinterpret_cast<uintptr_t>(from)) & 7) == 0) {
+    CopyBlocks(to, from, count);
     for (; count >= 8; count -= 8, to += 8, from += 8) {
       *reinterpret_cast<volatile uint64_t*>(to) = *reinterpret_cast<const volatile uint64_t*>(from);
     }

@@ -5,8 +5,8 @@
 
 #define CONTEXT_SIZE 288
 #define CPU_KERNEL_STACK 0
-#define VCPU_PC 248
-#define VCPU_PSTATE 256
+#define VCPU_GPR 0
+#define VCPU_PC 8
 
 // What follows is not executed, not even by speculation (Arm's whitepaper on straight-line
 // speculation, 2020).
@@ -111,10 +111,10 @@ HostVectors:
   vector CrashSerror
   .org HostVectors + 16 * 128  // an error if one of them is too long
 
-// While a guest runs: SP is where GuestEnter left it.
+// While a guest runs: SP is where GuestEnter left it, with the Vcpu and the place of its registers.
 .macro guest_exit kind
   stp x0, x1, [sp, #-16]!
-  ldr x0, [sp, #16]
+  ldr x0, [sp, #24]
   mov x1, #\kind
   b GuestExit
 .endm
@@ -185,13 +185,14 @@ ReturnToUser:
   return_exception
 
 // void GuestEnter(Vcpu*): runs the guest until an exit that FastExit leaves to the rest. struct
-// arch::Vcpu: X0 to X30, PC and PSTATE at 0. The guest's system registers are loaded, HCR_EL2 and
+// arch::Vcpu: where X0 to X30 are, PC, PSTATE. The guest's system registers are loaded, HCR_EL2 and
 // VBAR_EL2 set.
   .global GuestEnter
   .balign 16
 GuestEnter:
   sub sp, sp, #112
-  str x0, [sp]
+  ldr x1, [x0, #VCPU_GPR]
+  stp x0, x1, [sp]
   stp x29, x30, [sp, #16]
   add x29, sp, #16
   stp x19, x20, [sp, #32]
@@ -203,6 +204,7 @@ GuestEnter:
   ldp x1, x2, [x0, #VCPU_PC]
   msr elr_el2, x1
   msr spsr_el2, x2
+  ldr x0, [sp, #8]
   ldp x2, x3, [x0, #16]
   ldp x4, x5, [x0, #32]
   ldp x6, x7, [x0, #48]
@@ -221,8 +223,9 @@ GuestEnter:
   ldp x0, x1, [x0, #0]
   return_exception
 
-// From GuestVectors: X0 = Vcpu, X1 = kind, the guest's own X0 and X1 on the stack. The processor sets
-// PAN itself only where HCR_EL2.TGE is set (Arm ARM, SCTLR_EL2.SPAN): here it is still the guest's.
+// From GuestVectors: X0 = place of the registers, X1 = kind, the guest's own X0 and X1 on the stack.
+// The processor sets PAN itself only where HCR_EL2.TGE is set (Arm ARM, SCTLR_EL2.SPAN): here it is
+// still the guest's.
   .balign 16
 GuestExit:
   msr pan, #1
@@ -243,6 +246,7 @@ GuestExit:
   str x30, [x0, #240]
   ldp x2, x3, [sp], #16
   stp x2, x3, [x0, #0]
+  ldr x0, [sp]
   mrs x2, elr_el2
   mrs x3, spsr_el2
   stp x2, x3, [x0, #VCPU_PC]

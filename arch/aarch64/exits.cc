@@ -88,7 +88,7 @@ RunOutcome Vcpu::SlowExit(abi::VcpuState& state) {
     case kEcInstructionAbortLower:
       if (!IsStageTwoFault(esr_)) break;
       return Leave(state, ExitReason::kInstructionAbort, FaultAddress(esr_), 0);
-    case kEcDataAbortLower:
+    [[likely]] case kEcDataAbortLower:  // the most frequent exit
       if (!IsStageTwoFault(esr_)) break;
       return Leave(state, ExitReason::kMmio, FaultAddress(esr_), kInstructionBytes);
     case 0x03:  // AArch32 accesses of EL0 to registers that trap

@@ -28,11 +28,6 @@ constexpr uint64_t kTimerOn = 1;      // CNTV_CTL: ENABLE
 constexpr uint64_t kTimerMasked = 2;  // IMASK
 constexpr uint64_t kStateAtReset = kPstateEl1h | kPstateDaif;
 
-// By pairs, not by a call: it comes with every exit that the VMM answers.
-void CopyGeneral(uint64_t (&to)[abi::kGprCount], const uint64_t (&from)[abi::kGprCount]) {
-  __builtin_memcpy_inline(to, from, sizeof(to));
-}
-
 void SaveRegisters(std::span<uint64_t, kGuestRegisterCount> to) {
 #define BULKHEAD_SAVE(name, assembler, reset) to[name] = BULKHEAD_READ_REGISTER(assembler);
   BULKHEAD_GUEST_REGISTERS(BULKHEAD_SAVE)
@@ -92,8 +87,9 @@ void AssignVmid(Cpu& cpu, VmTag& tag) {
 
 void Vcpu::Initialize(uint32_t id, std::span<const HostPhysical>, HostPhysical nested_root,
                       VmTag& tag, abi::VcpuState& state) {
-  static_assert(offsetof(Vcpu, gpr_) == 0 && offsetof(Vcpu, pc_) == 248 &&
-                offsetof(Vcpu, pstate_) == 256);
+  static_assert(offsetof(Vcpu, gpr_) == 0 && offsetof(Vcpu, pc_) == 8 &&
+                offsetof(Vcpu, pstate_) == 16);
+  gpr_ = state.gpr;
   id_ = id;
   root_ = nested_root;
   tag_ = &tag;
@@ -114,6 +110,12 @@ void Vcpu::Reset() {
   vector_ = {};
   pstate_ = kStateAtReset;
   flush_ = true;
+}
+
+// The usual case: nobody else ran in between.
+bool Vcpu::IsLoaded(const Cpu& cpu) const {
+  return cpu.loaded_vcpu == this && tag_->generation == cpu.vmid_generation &&
+         loaded_vmid_ == tag_->vmid && !flush_;
 }
 
 void Vcpu::Load(Cpu& cpu) {
@@ -179,8 +181,7 @@ bool Vcpu::TakeState(abi::VcpuState& state) {
       gic_.SetPrivate(ReadOnce(state.private_enabled), priority);
     }
   }
-  // Whatever they are, they hurt nobody but the guest.
-  CopyGeneral(gpr_, state.gpr);
+  // Whatever it is, it hurts nobody but the guest.
   pc_ = ReadOnce(state.pc);
   pstate_ = ReadOnce(state.pstate) & kPstateAllowed;
   const uint64_t mode = pstate_ & kPstateModeMask;
@@ -196,7 +197,6 @@ RunOutcome Vcpu::Leave(abi::VcpuState& state, abi::ExitReason reason, uint64_t d
   state.instruction_length = length;
   state.detail = detail;
   state.info = esr_;
-  CopyGeneral(state.gpr, gpr_);
   state.pc = pc_;
   state.pstate = pstate_;
   if (reason != abi::ExitReason::kSystemRegister && reason != abi::ExitReason::kHypercall) {
@@ -246,7 +246,7 @@ RunOutcome Vcpu::Run(Cpu& cpu, abi::VcpuState& state) {
     if (!HasPendingInterrupt()) return RunOutcome::kHalted;
     halted_ = false;
   }
-  Load(cpu);
+  if (!IsLoaded(cpu)) Load(cpu);
   if (inject_) InjectUndefined();
   inject_ = false;
   PrepareEntry();

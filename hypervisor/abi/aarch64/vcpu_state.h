@@ -58,7 +58,8 @@ struct VcpuState {
   uint32_t dirty;   // VcpuDirty
   uint32_t inject;  // VcpuInject, for the next entry
 
-  // Current after every exit and taken at every entry. XZR is not among them.
+  // Current after every exit and taken at every entry. The general registers, without XZR, have
+  // no other place: only they change here while vcpu_run has not returned.
   uint64_t gpr[kGprCount];
   uint64_t pc;
   uint64_t pstate;  // as SPSR_EL2; only EL1 and EL0, only AArch64 state

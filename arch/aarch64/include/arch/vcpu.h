@@ -80,6 +80,8 @@ class Vcpu {
   bool FastExit(bool interrupt);
 
  private:
+  // Whether Load has nothing to do.
+  bool IsLoaded(const Cpu& cpu) const;
   void Load(Cpu& cpu);
   void Reset();
   void LoadInterface();
@@ -100,9 +102,11 @@ class Vcpu {
   void FillListRegisters();
   void Advance() { pc_ += 4; }
 
-  uint64_t gpr_[abi::kGprCount] = {};  // offset 0
-  uint64_t pc_ = 0;                    // offset 248
-  uint64_t pstate_ = 0;                // offset 256
+  // X0 to X30 stay in the page that the VMM shares, VcpuState::gpr: they are the guest's alone, and
+  // nothing that it puts there at any time can hurt the hypervisor. Volatile: to be read once.
+  volatile uint64_t* gpr_ = nullptr;  // offset 0
+  uint64_t pc_ = 0;                   // offset 8
+  uint64_t pstate_ = 0;               // offset 16
 
   uint64_t esr_ = 0;  // of the last exit
   GuestGic gic_;
