@@ -127,9 +127,6 @@ extern "C" [[noreturn]] void HandleCrash(UserContext* context, uint64_t kind) {
   if (g_crashed) Fatal("the hypervisor crashed again while it reported a crash");
   g_crashed = true;
   constexpr const char* kKinds[] = {"", "unexpected IRQ", "unexpected FIQ", "SError"};
-  // What broke may be what the report reads.
-  if (g_crashed) Fatal("the hypervisor crashed again while it reported a crash");
-  g_crashed = true;
   Text<200> line;
   line << "bulkhead: crash: " << (kind == 0 ? FaultName(context->FaultCode()) : kKinds[kind & 3])
        << " in "
