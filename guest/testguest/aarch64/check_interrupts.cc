@@ -47,7 +47,7 @@ void CheckSoftwareGenerated() {
 void CheckShared() {
   WriteMmio<uint32_t>(kGicd + 0x84, ~0u);  // group 1
   WriteMmio<uint8_t>(kGicd + 0x400 + kSpi, 0xa0);
-  WriteMmio<uint64_t>(kGicd + 0x6000 + 8 * kSpi, 0);
+  WriteMmio<uint64_t>(kGicd + 0x6000 + uint64_t{8} * kSpi, 0);
   WriteMmio<uint32_t>(kGicd + 0x204, kSpiBit);  // pending
   CheckEqual(ReadMmio<uint32_t>(kGicd + 0x204), kSpiBit, "disabled SPI stays pending");
   OpenInterrupts();
