@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "boot/multiboot2/grub_iso.h"
 #include "boot/testing/bundle_writer.h"
 
 namespace bulkhead {
@@ -43,15 +44,22 @@ std::string MakeTestBundle(const std::vector<TestPod>& pods) {
 
 TestNode::TestNode(const TestNodeOptions& options) : decoder_(this) {
   const std::string bundle = options.bundle.empty() ? MakeTestBundle(options.pods) : options.bundle;
+  const std::string bundle_file = directory_ / "bundle.cpio";
   QemuOptions qemu;
   if (options.uefi) {
     qemu.esp = directory_ / "esp";
     WriteFileOrDie(qemu.esp + "/EFI/BOOT/BOOTX64.EFI", ReadFileOrDie(kLoaderEfi));
     WriteFileOrDie(qemu.esp + "/bulkhead/bundle.cpio", bundle);
+  } else if (options.cd) {
+    qemu.cd = directory_ / "node.iso";
+    WriteFileOrDie(bundle_file, bundle);
+    const absl::Status made =
+        MakeGrubIso({.hypervisor = kHypervisorElf, .bundle = bundle_file}, qemu.cd, {});
+    EXPECT_TRUE(made.ok()) << made;
   } else {
     qemu.kernel = kHypervisorElf;
-    qemu.initrd = directory_ / "bundle.cpio";
-    WriteFileOrDie(qemu.initrd, bundle);
+    qemu.initrd = bundle_file;
+    WriteFileOrDie(bundle_file, bundle);
   }
   // A connected pair: no path whose length matters, and its end shows as soon as QEMU is gone.
   int ends[2];

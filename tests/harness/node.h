@@ -45,7 +45,8 @@ std::string MakeTestBundle(const std::vector<TestPod>& pods);
 struct TestNodeOptions {
   std::vector<TestPod> pods = {};
   std::string bundle = {};  // bytes; empty: made from `pods`
-  bool uefi = false;        // through OVMF, else by PVH
+  bool uefi = false;        // through OVMF
+  bool cd = false;          // by GRUB from a CD; neither: by PVH
   std::vector<std::string> qemu_arguments = {};
 };
 

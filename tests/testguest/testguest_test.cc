@@ -57,6 +57,15 @@ TEST(TestGuest, PlatformIsAsPromised) { RunTap(false); }
 
 TEST(TestGuest, PlatformIsAsPromisedAfterFirmware) { RunTap(true); }
 
+// The root pointer that the supervisor finds its console's bus by is GRUB's copy.
+TEST(TestGuest, RunsOnANodeFromACd) {
+  TestNode node({.pods = {{.name = "short", .cmdline = Mode("poweroff")}}, .cd = true});
+  ASSERT_TRUE(node.RunToEnd());
+  EXPECT_EQ(node.pods_announced(), 1u);
+  EXPECT_EQ(node.pod(0).end, PodEnd::kPoweredOff) << node.pod(0).reason;
+  EXPECT_EQ(node.node_error(), "");
+}
+
 TEST(TestGuest, HostileGuestsEndAlone) {
   struct Hostile {
     std::string mode;
