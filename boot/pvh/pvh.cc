@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Bulkhead Authors
 
-// The C++ half of the direct entry: follows the pointers of hvm_start_info, which lie in the low
-// 4 GiB that start.S mapped one to one.
+// The C++ half of the direct entry: follows the pointers of hvm_start_info.
 
 #include <algorithm>
 #include <cstddef>
@@ -11,37 +10,17 @@
 #include <span>
 #include <string_view>
 
-#include "base/align.h"
 #include "boot/boot_info.h"
 #include "boot/early_console.h"
 #include "boot/pvh/start_info.h"
 #include "boot/x86_64/com1.h"
-#include "boot/x86_64/layout.h"
-
-extern "C" {
-extern const char __image_start[];
-extern const char __image_end[];
+#include "boot/x86_64/loader_entry.h"
 
 // Returns the physical address of the BootInfo.
-uint64_t PvhMain(uint64_t start_info);
-}
+extern "C" uint64_t PvhMain(uint64_t start_info);
 
 namespace bulkhead {
 namespace {
-
-constexpr uint64_t kMappedLimit = uint64_t{4} << 30;
-
-BootInfo g_boot_info;
-
-template <typename T>
-std::span<const T> Physical(uint64_t address, uint64_t count, std::string_view what_is_wrong) {
-  if (count == 0) return {};
-  if (!IsAligned(address, alignof(T)) || address == 0 || count > kMappedLimit / sizeof(T) ||
-      !RangeWithin(address, count * sizeof(T), kMappedLimit)) {
-    EarlyFatal(what_is_wrong);
-  }
-  return {reinterpret_cast<const T*>(address), count};
-}
 
 std::string_view CommandLine(uint64_t address) {
   if (address == 0) return {};
@@ -65,16 +44,16 @@ uint64_t PvhMain(uint64_t start_info) {
   if (start.magic != kPvhMagic) EarlyFatal("started by something that is no PVH loader");
   if (start.version < kPvhVersion) EarlyFatal("the PVH loader is too old: no memory map");
 
-  PvhHandover handover;
+  LoaderHandover handover;
   handover.rsdp = start.rsdp;
   handover.memory_map = Physical<PvhMemoryRange>(start.memory_map, start.memory_map_count,
                                                  "the PVH memory map lies above 4 GiB");
-  handover.modules = Physical<PvhModule>(start.modules, start.module_count,
-                                         "the PVH module list lies above 4 GiB");
+  const auto modules = Physical<PvhModule>(start.modules, start.module_count,
+                                           "the PVH module list lies above 4 GiB");
+  if (!modules.empty()) {
+    handover.bundle = modules.front().address;
+    handover.bundle_length = modules.front().length;
+  }
   handover.command_line = CommandLine(start.command_line);
-  handover.image_physical = BULKHEAD_PVH_IMAGE_PHYSICAL;
-  handover.image_length = static_cast<uint64_t>(__image_end - __image_start);
-  if (const char* wrong = MakeBootInfo(handover, g_boot_info)) EarlyFatal(wrong);
-  return reinterpret_cast<uint64_t>(&g_boot_info) - BULKHEAD_IMAGE_VIRTUAL +
-         BULKHEAD_PVH_IMAGE_PHYSICAL;
+  return HandOver(handover);
 }

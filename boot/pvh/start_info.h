@@ -4,15 +4,12 @@
 #ifndef BULKHEAD_BOOT_PVH_START_INFO_H_
 #define BULKHEAD_BOOT_PVH_START_INFO_H_
 
-// What a PVH loader hands over (Xen public ABI, arch-x86/hvm/start_info.h, version 1), and how it
-// becomes a BootInfo. Free of the machine, so that it is tested on the host.
+// What a PVH loader hands over: Xen public ABI, arch-x86/hvm/start_info.h, version 1.
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
-#include <string_view>
 
-#include "boot/boot_info.h"
+#include "boot/x86_64/e820.h"
 
 namespace bulkhead {
 
@@ -42,29 +39,7 @@ struct PvhModule {
 };
 static_assert(sizeof(PvhModule) == 32);
 
-struct PvhMemoryRange {
-  uint64_t address;  // physical
-  uint64_t length;   // bytes
-  uint32_t type;     // as E820 (ACPI 6.4, table 15.4)
-  uint32_t reserved;
-};
-static_assert(sizeof(PvhMemoryRange) == 24);
-
-// PVH loaders report E820 maps, which have at most 128 entries; more are refused.
-inline constexpr uint32_t kMaxPvhMemoryRanges = 192;
-
-// The start info with its pointers followed.
-struct PvhHandover {
-  uint64_t rsdp = 0;
-  std::span<const PvhMemoryRange> memory_map;
-  std::span<const PvhModule> modules;  // the first is the bundle
-  std::string_view command_line;
-  uint64_t image_physical = 0;
-  uint64_t image_length = 0;  // bytes
-};
-
-// Fills `info`, or returns what is wrong: one phrase, static.
-const char* MakeBootInfo(const PvhHandover& handover, BootInfo& info);
+using PvhMemoryRange = E820Range;
 
 }  // namespace bulkhead
 

@@ -48,7 +48,7 @@ TEST_P(HypervisorImage, HasThreeSegmentsWithRightsOfTheirOwn) {
 }
 
 TEST_P(HypervisorImage, LiesWhereTheEntriesExpectIt) {
-  const uint64_t physical = IsX86() ? BULKHEAD_PVH_IMAGE_PHYSICAL : 0;
+  const uint64_t physical = IsX86() ? BULKHEAD_IMAGE_PHYSICAL : 0;
   EXPECT_EQ(image_.VirtualRange().start, BULKHEAD_IMAGE_VIRTUAL);
   EXPECT_EQ(image_.PhysicalRange().start, physical);
   for (const ElfSegment& segment : image_.segments()) {

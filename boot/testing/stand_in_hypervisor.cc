@@ -69,6 +69,7 @@ void PrintInfo(const BootInfo& info) {
   Print("image ", Hex{info.image_physical}, " length ", Hex{info.image_length});
   Print("bundle ", Hex{info.bundle_physical}, " length ", Hex{info.bundle_length});
   Print("serial ", Hex{info.serial_address});
+  Print("acpi ", Hex{info.acpi_rsdp});
   Print("wall clock ", info.wall_clock / 1'000'000'000, " s");
   if (info.gic.distributor != 0) PrintGic(info.gic);
   Print("command line [", info.command_line, "]");
@@ -85,6 +86,17 @@ void PrintInfo(const BootInfo& info) {
 void CheckStarts(uint64_t address, std::string_view magic, std::string_view what) {
   if (address == 0) return;
   Check(std::string_view(reinterpret_cast<const char*>(address), magic.size()) == magic, what);
+}
+
+bool IsUsable(const BootInfo& info, uint64_t address) {
+  for (uint32_t i = 0; i < info.region_count; ++i) {
+    const MemoryRegion& region = info.regions[i];
+    if (region.kind == MemoryKind::kUsable && address >= region.start &&
+        address - region.start < region.length) {
+      return true;
+    }
+  }
+  return false;
 }
 
 void CheckInfo(const BootInfo& info) {
@@ -111,6 +123,7 @@ void CheckInfo(const BootInfo& info) {
   Check(sorted, "regions sorted and page-aligned");
   Check(carved, "image in a loader region");
   CheckStarts(info.acpi_rsdp, "RSD PTR ", "rsdp");
+  Check(!IsUsable(info, info.acpi_rsdp), "rsdp in no usable region");
   CheckStarts(info.devicetree, "\xd0\x0d\xfe\xed", "devicetree");
 }
 

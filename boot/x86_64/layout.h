@@ -9,9 +9,13 @@
 
 #include "boot/layout.h"
 
-// Physical address of the image's first byte when a PVH loader placed it. Only the 32-bit entry
-// knows it: the UEFI loader places the image wherever there is room, 2 MiB aligned.
-#define BULKHEAD_PVH_IMAGE_PHYSICAL 0x200000
+// Physical address of the image's first byte when the loader goes by the ELF file (PVH,
+// multiboot2). Only the 32-bit entries know it: the UEFI loader places the image wherever there is
+// room, 2 MiB aligned.
+#define BULKHEAD_IMAGE_PHYSICAL 0x200000
+
+// Where what lies at this address of the image then is.
+#define BULKHEAD_PHYSICAL(symbol) (symbol - BULKHEAD_IMAGE_VIRTUAL + BULKHEAD_IMAGE_PHYSICAL)
 
 // Of the GDT in start64.S: a null and a code descriptor.
 #define BULKHEAD_BOOT_GDT_LIMIT 15

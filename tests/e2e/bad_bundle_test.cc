@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "boot/multiboot2/grub_iso.h"
 #include "boot/testing/bundle_writer.h"
 #include "tests/harness/node.h"
 
@@ -77,6 +78,24 @@ TEST_P(BadBundle, None) {
   QemuMachine machine({.architecture = GetParam(), .kernel = Files().boot_image});
   ASSERT_TRUE(machine.RunToEnd(kDeadline));
   EXPECT_TRUE(SerialContains(machine, "bulkhead: fatal: no bundle was loaded"));
+}
+
+TEST(BadBundleOnACd, IsRefused) {
+  const TempDirectory directory;
+  GrubIso iso = {.hypervisor = Facts(Architecture::kX86_64).files.boot_image};
+  const std::string file = directory / "node.iso";
+  ASSERT_TRUE(MakeGrubIso(iso, file, {}).ok());
+  QemuMachine none({.cd = file});
+  ASSERT_TRUE(none.RunToEnd(kDeadline));
+  EXPECT_TRUE(SerialContains(none, "bulkhead: fatal: no bundle was loaded"));
+
+  iso.bundle = directory / "bundle.cpio";
+  WriteFileOrDie(iso.bundle,
+                 MakeTestBundle(Architecture::kX86_64, {{.name = "a"}}).substr(0, 5000));
+  ASSERT_TRUE(MakeGrubIso(iso, file, {}).ok());
+  QemuMachine truncated({.cd = file});
+  ASSERT_TRUE(truncated.RunToEnd(kDeadline));
+  EXPECT_TRUE(SerialContains(truncated, "bulkhead: fatal: bundle: entry 'hypervisor' runs past"));
 }
 
 TEST_P(BadBundle, SeenByTheHypervisor) {

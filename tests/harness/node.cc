@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "boot/multiboot2/grub_iso.h"
 #include "boot/testing/bundle_writer.h"
 
 namespace bulkhead {
@@ -51,16 +52,23 @@ std::string MakeTestBundle(Architecture architecture, const std::vector<TestPod>
 TestNode::TestNode(const TestNodeOptions& options) : decoder_(this) {
   const std::string bundle =
       options.bundle.empty() ? MakeTestBundle(options.architecture, options.pods) : options.bundle;
+  const std::string bundle_file = directory_ / "bundle.cpio";
   const NodeFiles& files = Facts(options.architecture).files;
   QemuOptions qemu = {.architecture = options.architecture};
   if (options.uefi) {
     qemu.esp = directory_ / "esp";
     WriteFileOrDie(qemu.esp + "/" + EfiBootFile(options.architecture), ReadFileOrDie(files.loader));
     WriteFileOrDie(qemu.esp + "/bulkhead/bundle.cpio", bundle);
+  } else if (options.cd) {
+    qemu.cd = directory_ / "node.iso";
+    WriteFileOrDie(bundle_file, bundle);
+    const absl::Status made =
+        MakeGrubIso({.hypervisor = files.boot_image, .bundle = bundle_file}, qemu.cd, {});
+    EXPECT_TRUE(made.ok()) << made;
   } else {
     qemu.kernel = files.boot_image;
-    qemu.initrd = directory_ / "bundle.cpio";
-    WriteFileOrDie(qemu.initrd, bundle);
+    qemu.initrd = bundle_file;
+    WriteFileOrDie(bundle_file, bundle);
   }
   // A connected pair: no path whose length matters, and its end shows as soon as QEMU is gone.
   int ends[2];

@@ -44,7 +44,8 @@ struct TestNodeOptions {
   Architecture architecture = Architecture::kX86_64;
   std::vector<TestPod> pods = {};
   std::string bundle = {};  // bytes; empty: made from `pods`
-  bool uefi = false;        // through firmware, else the hypervisor directly
+  bool uefi = false;        // through firmware
+  bool cd = false;          // by GRUB from a CD, x86_64 only; neither: the hypervisor directly
   std::vector<std::string> qemu_arguments = {};
 };
 

@@ -70,6 +70,10 @@ std::vector<std::string> MakeArguments(const QemuOptions& options) {
     // A menu that nobody waits for: without it, AAVMF waits five seconds for a key.
     add("-boot", "menu=on,splash-time=0");
   }
+  if (!options.cd.empty()) {
+    add("-cdrom", options.cd);
+    add("-boot", "d");
+  }
   arguments.insert(arguments.end(), options.extra.begin(), options.extra.end());
   return arguments;
 }

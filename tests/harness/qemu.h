@@ -24,14 +24,15 @@
 namespace bulkhead {
 
 // The machine: q35 or virt with EL2 and GICv3, TCG, its first UART on the harness, no display, no
-// network, no reboot, and nothing that is not asked for. Either `kernel` or `esp` says how it
-// boots.
+// network, no reboot, and nothing that is not asked for. One of `kernel`, `esp` and `cd` says how
+// it boots.
 struct QemuOptions {
   Architecture architecture = Architecture::kX86_64;
   std::string kernel = {};  // direct boot of this file: by PVH, or as an arm64 Image
   std::string initrd = {};  // the bundle
   std::string append = {};  // command line
   std::string esp = {};     // UEFI boot; this directory is the system partition
+  std::string cd = {};      // x86_64: BIOS boot from this ISO image
   int memory_mib = 512;
   // Empty: what suits the architecture.
   std::string program = {};

@@ -63,6 +63,15 @@ TEST_P(TestGuest, PlatformIsAsPromised) { RunTap(GetParam(), false); }
 
 TEST_P(TestGuest, PlatformIsAsPromisedAfterFirmware) { RunTap(GetParam(), true); }
 
+// The root pointer that the supervisor finds its console's bus by is GRUB's copy.
+TEST(TestGuestOnACd, Runs) {
+  TestNode node({.pods = {{.name = "short", .cmdline = Mode("poweroff")}}, .cd = true});
+  ASSERT_TRUE(node.RunToEnd());
+  EXPECT_EQ(node.pods_announced(), 1u);
+  EXPECT_EQ(node.pod(0).end, PodEnd::kPoweredOff) << node.pod(0).reason;
+  EXPECT_EQ(node.node_error(), "");
+}
+
 struct Hostile {
   std::string mode;
   std::string reason;  // what the user is told must have this in it

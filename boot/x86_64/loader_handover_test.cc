@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Bulkhead Authors
 
-#include "boot/pvh/start_info.h"
+#include "boot/x86_64/loader_handover.h"
 
 #include <gtest/gtest.h>
 
@@ -13,20 +13,21 @@ namespace bulkhead {
 namespace {
 
 // What QEMU's q35 with 128 MiB gives, shortened.
-const std::vector<PvhMemoryRange>& Map() {
-  static const std::vector<PvhMemoryRange> map = {
+const std::vector<E820Range>& Map() {
+  static const std::vector<E820Range> map = {
       {0, 0x9fc00, 1, 0},          {0x9fc00, 0x400, 2, 0},     {0xf0000, 0x10000, 2, 0},
       {0x100000, 0x7ee0000, 1, 0}, {0x7fe0000, 0x20000, 3, 0}, {0xb0000000, 0x10000000, 2, 0},
   };
   return map;
 }
 
-class StartInfo : public testing::Test {
+class Handover : public testing::Test {
  protected:
-  StartInfo() {
+  Handover() {
     handover_.rsdp = 0xf5aa0;
     handover_.memory_map = Map();
-    handover_.modules = modules_;
+    handover_.bundle = 0x7000000;
+    handover_.bundle_length = 0x1801;
     handover_.command_line = "a=b";
     handover_.image_physical = 0x200000;
     handover_.image_length = 0x12345;
@@ -34,12 +35,11 @@ class StartInfo : public testing::Test {
 
   const char* Make() { return MakeBootInfo(handover_, *info_); }
 
-  std::vector<PvhModule> modules_ = {{0x7000000, 0x1801, 0, 0}};
-  PvhHandover handover_;
+  LoaderHandover handover_;
   std::unique_ptr<BootInfo> info_ = std::make_unique<BootInfo>();
 };
 
-TEST_F(StartInfo, BecomesABootInfo) {
+TEST_F(Handover, BecomesABootInfo) {
   ASSERT_EQ(Make(), nullptr);
   EXPECT_EQ(info_->magic, kBootInfoMagic);
   EXPECT_EQ(info_->version, kBootInfoVersion);
@@ -55,7 +55,7 @@ TEST_F(StartInfo, BecomesABootInfo) {
   EXPECT_STREQ(info_->command_line, "a=b");
 }
 
-TEST_F(StartInfo, CarvesOutImageAndBundle) {
+TEST_F(Handover, CarvesOutImageAndBundle) {
   ASSERT_EQ(Make(), nullptr);
   const std::vector<MemoryRegion> expected = {
       {0x1000, 0x9e000, MemoryKind::kUsable, 0},
@@ -77,27 +77,40 @@ TEST_F(StartInfo, CarvesOutImageAndBundle) {
   }
 }
 
-TEST_F(StartInfo, WorksWithoutABundle) {
-  handover_.modules = {};
+TEST_F(Handover, KeepsACopyOfTheRootPointer) {
+  handover_.rsdp = 0x300ff0;
+  handover_.rsdp_copy_length = 36;
+  ASSERT_EQ(Make(), nullptr);
+  EXPECT_EQ(info_->acpi_rsdp, 0x300ff0u);
+  const MemoryRegion& kept = info_->regions[6];
+  EXPECT_EQ(kept.start, 0x300000u);
+  EXPECT_EQ(kept.length, 0x2000u);
+  EXPECT_EQ(kept.kind, MemoryKind::kAcpi);
+}
+
+TEST_F(Handover, WorksWithoutABundle) {
+  handover_.bundle = 0;
+  handover_.bundle_length = 0;
   ASSERT_EQ(Make(), nullptr);
   EXPECT_EQ(info_->bundle_physical, 0u);
   EXPECT_EQ(info_->bundle_length, 0u);
 }
 
-TEST_F(StartInfo, SaysWhatIsWrong) {
+TEST_F(Handover, SaysWhatIsWrong) {
   handover_.memory_map = {};
-  EXPECT_STREQ(Make(), "the PVH loader gave no memory map");
-  const std::vector<PvhMemoryRange> many(193, {0x1000, 0x1000, 1, 0});
+  EXPECT_STREQ(Make(), "the loader gave no memory map");
+  const std::vector<E820Range> many(193, {0x1000, 0x1000, 1, 0});
   handover_.memory_map = many;
   EXPECT_STREQ(Make(), "the memory map is too long");
   handover_.memory_map = Map();
-  modules_[0].address = 0x7000800;
+  handover_.bundle = 0x7000800;
   EXPECT_STREQ(Make(), "the bundle is not page-aligned");
-  modules_[0] = {0x7000000, ~uint64_t{0}, 0, 0};
+  handover_.bundle = 0x7000000;
+  handover_.bundle_length = ~uint64_t{0};
   EXPECT_STREQ(Make(), "the bundle lies outside physical memory");
 }
 
-TEST_F(StartInfo, BoundsTheCommandLine) {
+TEST_F(Handover, BoundsTheCommandLine) {
   const std::string longest(1023, 'c');
   handover_.command_line = longest;
   ASSERT_EQ(Make(), nullptr);
