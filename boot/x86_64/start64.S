@@ -9,6 +9,8 @@
 #include "boot/x86_64/layout.h"
 
 #define CR0_WRITE_PROTECT (1 << 16)    /* AMD APM 2, 3.1.1 */
+#define CR0_NOT_WRITE_THROUGH (1 << 29)
+#define CR0_CACHE_DISABLE (1 << 30)
 #define MSR_EFER 0xc0000080            /* AMD APM 2, 3.1.7 */
 #define EFER_NO_EXECUTE_ENABLE (1 << 11)
 #define BOOT_STACK_SIZE 32768
@@ -46,6 +48,8 @@ _start64:
   wrmsr
   movq %cr0, %rax
   orq $CR0_WRITE_PROTECT, %rax
+  /* Both are set at reset, and not every BIOS clears them (Bochs'). */
+  andq $~(CR0_NOT_WRITE_THROUGH | CR0_CACHE_DISABLE), %rax
   movq %rax, %cr0
 
   call HypervisorMain                  /* does not return; RDI is still the BootInfo */

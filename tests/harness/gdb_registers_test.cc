@@ -13,7 +13,7 @@ namespace {
 
 using Numbers = std::map<std::string, unsigned>;
 
-Numbers Read(std::map<std::string, std::string> files) {
+Numbers Read(const std::map<std::string, std::string>& files) {
   return NumberGdbRegisters([files](const std::string& file) { return files.at(file); });
 }
 

@@ -65,7 +65,7 @@ inline constexpr uint64_t kDevicetreeSize = 0x1'0000;
 
 static_assert(kGicdBase + kGicdSize <= kGicrBase);
 static_assert(kGicrBase + kMaxCpus * kGicrStride <= kDebugUartBase);
-static_assert(kStolenTimeBase + kMaxCpus * 0x1000 <= kVirtioMmioBase);
+static_assert(kStolenTimeBase + uint64_t{kMaxCpus} * 0x1000 <= kVirtioMmioBase);
 static_assert(kVirtioMmioBase + kMaxVirtioDevices * kVirtioMmioStride <= kRamStart);
 
 }  // namespace bulkhead::layout
