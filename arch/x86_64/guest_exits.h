@@ -22,7 +22,8 @@
 //   Load(cpu), Enter(state)            makes it current; runs until FastExit gives up, then
 //                                      answers the exit
 //
-// None of it is virtual: the path from an exit back into the guest is counted in instructions.
+// None of it is virtual, and what is not inlined takes the view by value, so that it lives in
+// registers: the path from an exit back into the guest is counted in instructions.
 
 #include <cstring>
 
@@ -96,7 +97,7 @@ class GuestExits {
     const uint64_t now = ReadTsc();
     // The window is open while an interrupt waits for the guest to take it.
     const bool waiting = vcpu_.apic_.pending() || self().WindowRequested();
-    if (now >= vcpu_.apic_.deadline() || waiting) return PrepareInterrupt(now);
+    if (now >= vcpu_.apic_.deadline() || waiting) return PrepareInterrupt(self(), now);
     self().Arm(now);
   }
 
@@ -119,31 +120,33 @@ class GuestExits {
     } else if (write && index == kMsrTscDeadline) {
       vcpu_.apic_.WriteTscDeadline(MsrOperand());
       Advance(kLengthMsr);
-    } else if (!Msr(write) || vcpu_.sending_) {
-      return false;
+    } else {
+      return FastOtherMsr(self(), write);
     }
     PrepareEntry();
     return true;
   }
 
-  bool FastHalt() {
+  [[gnu::noinline]] static bool FastHalt(Guest guest) {
+    GuestApic& apic = guest.vcpu_.apic_;
     const uint64_t now = ReadTsc();
-    if (now >= vcpu_.apic_.deadline()) vcpu_.apic_.Expire(now);
-    if (vcpu_.apic_.Highest() < 0 || (self().rflags() & kRflagsIf) == 0) return false;
-    Advance(kLengthHlt);
-    PrepareEntry();
+    if (now >= apic.deadline()) apic.Expire(now);
+    if (apic.Highest() < 0 || (guest.rflags() & kRflagsIf) == 0) return false;
+    guest.Advance(kLengthHlt);
+    guest.PrepareEntry();
     return true;
   }
 
   // An event was being delivered when the guest left: delivers it again. Software interrupts, INT3
   // and INTO are not: their instruction is executed again.
   void DeliverAgain(uint32_t event, uint32_t error) {
+    if ((event & kEventValid) == 0) return;
     const uint32_t type = event & kEventTypeMask;
     const uint32_t vector = event & kEventVectorMask;
     const bool by_instruction =
         type >= kEventSoftware ||
         (type == kEventException && (vector == kBreakpoint || vector == kOverflow));
-    if ((event & kEventValid) != 0 && !by_instruction) self().Inject(event, error);
+    if (!by_instruction) self().Inject(event, error);
   }
 
   RunOutcome SendInterrupt() {
@@ -151,7 +154,7 @@ class GuestExits {
     return RunOutcome::kInterprocessor;
   }
 
-  RunOutcome Halt(abi::VcpuState& state) {
+  [[gnu::always_inline]] RunOutcome Halt(abi::VcpuState& state) {
     if ((self().rflags() & kRflagsIf) == 0) {
       return Leave(state, abi::ExitReason::kDeadHalt, 0, 0, kLengthHlt, true);
     }
@@ -160,14 +163,14 @@ class GuestExits {
     return RunOutcome::kHalted;
   }
 
-  RunOutcome MsrExit(abi::VcpuState& state, bool write) {
+  [[gnu::always_inline]] RunOutcome MsrExit(abi::VcpuState& state, bool write) {
     // Reached when an event delivery was cut short; also here, not in the VMM.
-    if (Msr(write)) return vcpu_.sending_ ? SendInterrupt() : RunOutcome::kInterrupted;
+    if (Msr(self(), write)) return vcpu_.sending_ ? SendInterrupt() : RunOutcome::kInterrupted;
     return Leave(state, write ? abi::ExitReason::kMsrWrite : abi::ExitReason::kMsrRead, MsrIndex(),
                  write ? MsrOperand() : 0, kLengthMsr, false);
   }
 
-  RunOutcome Xsetbv() {
+  [[gnu::always_inline]] RunOutcome Xsetbv() {
     const uint64_t value = MsrOperand();
     // AMD APM 3, XSETBV: x87 always, AVX only with SSE, the AVX-512 parts all or none.
     const bool valid = MsrIndex() == 0 && self().cpl() == 0 && (value & ~GuestXcr0()) == 0 &&
@@ -195,16 +198,10 @@ class GuestExits {
     return RunOutcome::kInterrupted;
   }
 
-  RunOutcome Leave(abi::VcpuState& state, abi::ExitReason reason, uint64_t detail, uint64_t info,
-                   unsigned length, bool system) {
-    state.reason = reason;
-    state.detail = detail;
-    state.info = info;
-    state.instruction_length = length != 0 ? self().InstructionLength(length) : 0;
-    GiveState(state, system);
-    self().ClearInterruptShadow();
-    vcpu_.in_guest_ = false;
-    return RunOutcome::kExit;
+  [[gnu::always_inline]] RunOutcome Leave(abi::VcpuState& state, abi::ExitReason reason,
+                                          uint64_t detail, uint64_t info, unsigned length,
+                                          bool system) {
+    return LeaveGuest(self(), state, reason, detail, info, length, system);
   }
 
   Vcpu& vcpu_;
@@ -213,11 +210,41 @@ class GuestExits {
   Guest& self() { return static_cast<Guest&>(*this); }
   const Guest& self() const { return static_cast<const Guest&>(*this); }
 
+  [[gnu::noinline]] static RunOutcome LeaveGuest(Guest guest, abi::VcpuState& state,
+                                                 abi::ExitReason reason, uint64_t detail,
+                                                 uint64_t info, unsigned length, bool system) {
+    state.reason = reason;
+    state.detail = detail;
+    state.info = info;
+    state.instruction_length =
+        length != 0 ? static_cast<uint32_t>(guest.InstructionLength(length)) : 0;
+    guest.GiveState(state, system);
+    guest.ClearInterruptShadow();
+    guest.vcpu_.in_guest_ = false;
+    return RunOutcome::kExit;
+  }
+
+  [[gnu::noinline]] static bool FastOtherMsr(Guest guest, bool write) {
+    if (!Msr(guest, write) || guest.vcpu_.sending_) return false;
+    guest.PrepareEntry();
+    return true;
+  }
+
+  void GiveState(abi::VcpuState& state, bool system) {
+    self().SyncRegisters();
+    std::memcpy(state.gpr, vcpu_.gpr_, sizeof(vcpu_.gpr_));
+    state.rip = self().rip();
+    state.rflags = self().rflags();
+    state.cr4 = self().cr4();
+    state.xcr0 = ReadXcr0();
+    if (system) self().GiveSystem(state);
+  }
+
   // Not part of PrepareEntry, which most often has nothing to deliver and is short then.
-  [[gnu::noinline]] void PrepareInterrupt(uint64_t now) {
-    vcpu_.apic_.Expire(now);
-    DeliverInterrupt();
-    self().Arm(now);
+  [[gnu::noinline]] static void PrepareInterrupt(Guest guest, uint64_t now) {
+    guest.vcpu_.apic_.Expire(now);
+    guest.DeliverInterrupt();
+    guest.Arm(now);
   }
 
   // Delivers the highest pending interrupt, or asks for an exit when the guest can take it.
@@ -235,10 +262,10 @@ class GuestExits {
   }
 
   // Answers an access to a register of the hypervisor's own; false: it is the VMM's.
-  bool Msr(bool write) {
-    GuestApic& apic = vcpu_.apic_;
-    const uint32_t index = MsrIndex();
-    const uint64_t value = MsrOperand();
+  [[gnu::noinline]] static bool Msr(Guest guest, bool write) {
+    GuestApic& apic = guest.vcpu_.apic_;
+    const uint32_t index = guest.MsrIndex();
+    const uint64_t value = guest.MsrOperand();
     uint64_t result = 0;
     auto access = GuestApic::Access::kDone;
     if (index >= kMsrX2ApicFirst && index <= kMsrX2ApicLast) {
@@ -250,20 +277,20 @@ class GuestExits {
         result = apic.ReadTscDeadline();
       }
     } else if (index == kMsrEfer) {
-      access = Efer(write, value, &result);
+      access = guest.Efer(write, value, &result);
     } else {
       return false;
     }
     if (access == GuestApic::Access::kFault) {
-      RaiseException(kGeneralProtection, 0);
+      guest.RaiseException(kGeneralProtection, 0);
       return true;
     }
-    vcpu_.sending_ = access == GuestApic::Access::kInterprocessor;
+    guest.vcpu_.sending_ = access == GuestApic::Access::kInterprocessor;
     if (!write) {
-      self().set_rax(result & 0xffffffff);
-      vcpu_.gpr_[abi::kRdx] = result >> 32;
+      guest.set_rax(result & 0xffffffff);
+      guest.vcpu_.gpr_[abi::kRdx] = result >> 32;
     }
-    Advance(kLengthMsr);
+    guest.Advance(kLengthMsr);
     return true;
   }
 
@@ -301,16 +328,6 @@ class GuestExits {
     const uint64_t offset = ReadOnce(state.tsc_offset);
     self().set_tsc_offset(offset);
     vcpu_.apic_.set_tsc_offset(offset);
-  }
-
-  void GiveState(abi::VcpuState& state, bool system) {
-    self().SyncRegisters();
-    std::memcpy(state.gpr, vcpu_.gpr_, sizeof(vcpu_.gpr_));
-    state.rip = self().rip();
-    state.rflags = self().rflags();
-    state.cr4 = self().cr4();
-    state.xcr0 = ReadXcr0();
-    if (system) self().GiveSystem(state);
   }
 };
 

@@ -53,8 +53,7 @@ RunOutcome Vcpu::Run(Cpu& cpu, abi::VcpuState& state) {
   return g_virtualizer->run(*this, cpu, state);
 }
 
-bool Vcpu::LoadRegisters(Cpu& cpu) {
-  if (cpu.loaded_vcpu == this) return false;
+void Vcpu::SwitchRegisters(Cpu& cpu) {
   if (cpu.loaded_vcpu != nullptr) cpu.loaded_vcpu->Unload(cpu);
   RestoreVectorState(vector_state_, xcr0_);
   WriteDr0(debug_address_[0]);
@@ -64,7 +63,6 @@ bool Vcpu::LoadRegisters(Cpu& cpu) {
   WriteMsr(kMsrTscAux, tsc_aux_);
   cpu.loaded_vcpu = this;
   cpu_ = &cpu;
-  return true;
 }
 
 void Vcpu::Unload(Cpu& cpu) {
@@ -82,8 +80,7 @@ void Vcpu::Unload(Cpu& cpu) {
   cpu_ = nullptr;
 }
 
-bool Vcpu::TakeTag(Cpu& cpu, uint32_t count) {
-  if (tag_generation_ == cpu.tag_generation) return false;
+void Vcpu::TakeNewTag(Cpu& cpu, uint32_t count) {
   if (cpu.next_tag >= count) {
     ++cpu.tag_generation;
     cpu.next_tag = 1;
@@ -91,7 +88,6 @@ bool Vcpu::TakeTag(Cpu& cpu, uint32_t count) {
   }
   tag_generation_ = cpu.tag_generation;
   tag_ = cpu.next_tag++;
-  return true;
 }
 
 }  // namespace bulkhead::arch

@@ -31,7 +31,7 @@ bool Guest::FastExit() {
     case kExitMsr:
       return FastMsr(IsMsrWrite(v));
     case kExitHlt:
-      return FastHalt();
+      return FastHalt(*this);
     case kExitVintr:
       PrepareEntry();
       return true;
@@ -59,7 +59,6 @@ RunOutcome Guest::SlowExit(abi::VcpuState& state) {
     DeliverAgain(static_cast<uint32_t>(v.exit_interrupt),
                  static_cast<uint32_t>(v.exit_interrupt >> 32));
   }
-  v.exit_interrupt = 0;
   // FastExit carried the instruction out.
   if (vcpu_.sending_) return SendInterrupt();
 

@@ -113,7 +113,6 @@ void Guest::GiveSystem(abi::VcpuState& state) const {
 
 RunOutcome Guest::Enter(abi::VcpuState& state) {
   SvmEnter(&vcpu_);
-  vmcb().tlb_control = 0;
   return SlowExit(state);
 }
 

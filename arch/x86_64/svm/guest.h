@@ -83,7 +83,7 @@ class Guest : public GuestExits<Guest> {
 
  private:
   RunOutcome SlowExit(abi::VcpuState& state);
-  RunOutcome Io(abi::VcpuState& state);
+  [[gnu::always_inline]] RunOutcome Io(abi::VcpuState& state);
 
   Vmcb& vmcb() const { return *static_cast<Vmcb*>(vcpu_.control_); }
 };

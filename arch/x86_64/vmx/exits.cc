@@ -70,7 +70,7 @@ bool Guest::FastExit() {
     case kMsrRead:
       return FastMsr(false);
     case kHlt:
-      return FastHalt();
+      return FastHalt(*this);
     case kWindow:
     case kPreemptionTimer:
       // Of the guest's own timer: the core's has an interrupt of its own.

@@ -106,7 +106,7 @@ class Guest : public GuestExits<Guest> {
     return number == abi::kRsp ? vmcs_.Read(kGuestRsp) : vcpu_.gpr_[number];
   }
 
-  CurrentVmcs vmcs_;
+  [[no_unique_address]] CurrentVmcs vmcs_;
 };
 
 }  // namespace bulkhead::arch::vmx

@@ -26,10 +26,10 @@ struct Cpu {
   uint64_t context_end;   // just past the current thread's UserContext
   uint64_t scratch;       // entry.S
   Cpu* self;
-  Vcpu* loaded_vcpu;        // whose floating-point and debug registers the CPU holds
+  Vcpu* loaded_vcpu;          // whose floating-point and debug registers the CPU holds
   HostPhysical host_control;  // AMD-V: the host's VMSAVE area
-  uint64_t host_deadline;   // what the core armed, in counter ticks
-  uint64_t armed_deadline;  // what the timer is set to
+  uint64_t host_deadline;     // what the core armed, in counter ticks
+  uint64_t armed_deadline;    // what the timer is set to
   // Address-space tags of guests (ASID, VPID) are given out in order, and all anew when they end.
   uint64_t tag_generation;
   uint32_t next_tag;

@@ -83,10 +83,20 @@ class Vcpu {
   friend class vmx::Guest;
 
   // Puts on the CPU what no entry and exit switches. False: it is there already.
-  bool LoadRegisters(Cpu& cpu);
+  bool LoadRegisters(Cpu& cpu) {
+    if (cpu.loaded_vcpu == this) return false;
+    SwitchRegisters(cpu);
+    return true;
+  }
+  void SwitchRegisters(Cpu& cpu);
   // Gets an address-space tag (ASID, VPID) below `count`, if it has none on this CPU. True: a new
   // one.
-  bool TakeTag(Cpu& cpu, uint32_t count);
+  bool TakeTag(Cpu& cpu, uint32_t count) {
+    if (tag_generation_ == cpu.tag_generation) return false;
+    TakeNewTag(cpu, count);
+    return true;
+  }
+  void TakeNewTag(Cpu& cpu, uint32_t count);
 
   uint64_t gpr_[abi::kGprCount] = {};   // offset 0
   HostPhysical control_physical_ = {};  // offset 128: VMCB or VMCS
