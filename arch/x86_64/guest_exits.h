@@ -204,6 +204,17 @@ class GuestExits {
     return LeaveGuest(self(), state, reason, detail, info, length, system);
   }
 
+  // The processor did not enter the guest. The VMM keeps the state as it gave it: what the control
+  // structure has now may be anybody's (QEMU puts the host's into the VMCB).
+  RunOutcome Refused(abi::VcpuState& state, uint64_t detail) {
+    state.reason = abi::ExitReason::kInvalidState;
+    state.detail = detail;
+    state.info = 0;
+    state.instruction_length = 0;
+    vcpu_.in_guest_ = false;
+    return RunOutcome::kExit;
+  }
+
   Vcpu& vcpu_;
 
  private:

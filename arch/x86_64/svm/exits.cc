@@ -55,10 +55,12 @@ RunOutcome Guest::SlowExit(abi::VcpuState& state) {
   using abi::ExitReason;
   Vmcb& v = vmcb();
   const uint64_t code = v.exit_code;
-  if (code != kExitInvalid) {
-    DeliverAgain(static_cast<uint32_t>(v.exit_interrupt),
-                 static_cast<uint32_t>(v.exit_interrupt >> 32));
+  // QEMU writes only the lower half of it.
+  if (static_cast<uint32_t>(code) == static_cast<uint32_t>(kExitInvalid)) {
+    return Refused(state, kExitInvalid);
   }
+  DeliverAgain(static_cast<uint32_t>(v.exit_interrupt),
+               static_cast<uint32_t>(v.exit_interrupt >> 32));
   // FastExit carried the instruction out.
   if (vcpu_.sending_) return SendInterrupt();
 
@@ -84,8 +86,6 @@ RunOutcome Guest::SlowExit(abi::VcpuState& state) {
       return Leave(state, ExitReason::kMmio, v.exit_info2, v.exit_info1, 0, true);
     case kExitShutdown:
       return Leave(state, ExitReason::kShutdown, 0, 0, 0, true);
-    case kExitInvalid:
-      return Leave(state, ExitReason::kInvalidState, code, 0, 0, true);
     case kExitXsetbv:
       return Xsetbv();
     case kExitInvd:

@@ -180,9 +180,7 @@ RunOutcome Guest::EptViolation(abi::VcpuState& state) {
 RunOutcome Guest::SlowExit(abi::VcpuState& state) {
   using abi::ExitReason;
   const uint32_t full = vmcs_.Read(kExitReason);
-  if ((full & abi::kVmxEntryFailure) != 0) {
-    return Leave(state, ExitReason::kInvalidState, full, vmcs_.Read(kExitQualification), 0, true);
-  }
+  if ((full & abi::kVmxEntryFailure) != 0) return RefusedEntry(state, full);
   DeliverAgain(vmcs_.Read(kVectoringEvent), vmcs_.Read(kVectoringErrorCode));
   // FastExit carried the instruction out.
   if (vcpu_.sending_) return SendInterrupt();

@@ -207,10 +207,13 @@ RunOutcome Guest::Enter(abi::VcpuState& state) {
   for (size_t i = 0; i < std::size(kSyscallMsrs); ++i) WriteMsr(kSyscallMsrs[i], host[i]);
   // Exits leave the table with the largest limit: what follows it in memory would be descriptors.
   ReloadSegmentTable();
-  if (!entered) {
-    return Leave(state, abi::ExitReason::kInvalidState, vmcs_.Read(kInstructionError), 0, 0, true);
-  }
-  return SlowExit(state);
+  return entered ? SlowExit(state) : RefusedEntry(state, vmcs_.Read(kInstructionError));
+}
+
+// An entry that failed leaves the event that it should have delivered.
+RunOutcome Guest::RefusedEntry(abi::VcpuState& state, uint64_t detail) {
+  vmcs_.Write(kEntryEvent, uint32_t{0});
+  return Refused(state, detail);
 }
 
 // True: the write was to a register of SYSCALL.

@@ -91,6 +91,7 @@ class Guest : public GuestExits<Guest> {
 
  private:
   RunOutcome SlowExit(abi::VcpuState& state);
+  RunOutcome RefusedEntry(abi::VcpuState& state, uint64_t detail);
   RunOutcome Exception(abi::VcpuState& state);
   RunOutcome ControlRegister(abi::VcpuState& state);
   RunOutcome TaskPriority(bool write, uint32_t gpr);
