@@ -13,6 +13,7 @@
 //   InterruptShadow, ClearInterruptShadow
 //   RequestWindow(vector, held_back)   an exit when the guest can take an interrupt
 //   WindowRequested
+//   AddDebugCauses(bits)               to DR6
 //   InstructionLength(assumed)         of the instruction that left the guest
 //   Arm(now)                           the timer that ends the run in time
 //   ResumeAsPrepared                   enters again with nothing pending
@@ -87,10 +88,17 @@ class GuestExits {
     self().Inject(vector | kEventException | kEventHasError | kEventValid, error);
   }
 
+  // A trap after an instruction that the processor did not carry out itself.
+  void RaiseSingleStep() {
+    self().AddDebugCauses(kDr6SingleStep);
+    RaiseException(kDebug);
+  }
+
   // Past the instruction that left the guest.
   void Advance(unsigned length) {
     self().set_rip(self().rip() + self().InstructionLength(length));
     self().ClearInterruptShadow();
+    if ((self().rflags() & kRflagsTf) != 0) RaiseSingleStep();
   }
 
   void PrepareEntry() {
@@ -331,6 +339,8 @@ class GuestExits {
       self().Inject(
           (inject & 0x1f) | kEventException | kEventValid | (has_error ? kEventHasError : 0),
           has_error ? ReadOnce(state.inject_error) : 0);
+      // A VMM has no other cause for a debug exception than an instruction it carried out.
+      if ((inject & 0x1f) == kDebug) self().AddDebugCauses(kDr6SingleStep);
       state.inject = 0;
     }
     if ((ReadOnce(state.dirty) & abi::kDirtySystem) == 0) return;

@@ -43,6 +43,7 @@ class Guest : public GuestExits<Guest> {
   void Inject(uint32_t event, uint32_t error) {
     vmcb().event_injection = event | uint64_t{error} << 32;
   }
+  void AddDebugCauses(uint64_t bits) { vmcb().dr6 |= bits; }
   bool InterruptShadow() const { return (vmcb().interrupt_shadow & kInterruptShadow) != 0; }
   void ClearInterruptShadow() { vmcb().interrupt_shadow = 0; }
   bool WindowRequested() const { return (vmcb().intercept1 & kInterceptVintr) != 0; }

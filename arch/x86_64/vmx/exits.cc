@@ -40,10 +40,8 @@ enum Reason : uint16_t {
 
 constexpr uint32_t kEventNmi = 2 << 8;
 
-// DR6 as a #DB exit's qualification has it, and what is one in the register where the
-// qualification says nothing (Intel SDM 3C, 28.2.1; 3B, 18.2.3).
+// What the qualification of a #DB exit has of DR6 (Intel SDM 3C, 28.2.1).
 constexpr uint64_t kDr6Causes = 0x600f;
-constexpr uint64_t kDr6Reset = 0xffff0ff0;
 constexpr uint64_t kDr7GeneralDetect = 1 << 13;
 constexpr uint64_t kDr6GeneralDetect = 1 << 13;
 
@@ -98,7 +96,7 @@ RunOutcome Guest::Exception(abi::VcpuState& state) {
   if (vector == kDebug) {
     // The exit comes before the registers change.
     const uint64_t causes = vmcs_.Read(kExitQualification) & kDr6Causes;
-    WriteDr6((ReadDr6() & ~uint64_t{0xf}) | kDr6Reset | causes);
+    WriteDr6((ReadDr6() & ~uint64_t{0xf}) | causes);
     if ((causes & kDr6GeneralDetect) != 0) {
       vmcs_.Write(kGuestDr7, vmcs_.Read(kGuestDr7) & ~kDr7GeneralDetect);
     }

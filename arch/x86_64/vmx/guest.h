@@ -46,6 +46,7 @@ class Guest : public GuestExits<Guest> {
 
   bool HasEvent() const { return (vmcs_.Read(kEntryEvent) & kEventValid) != 0; }
   void Inject(uint32_t event, uint32_t error);
+  void AddDebugCauses(uint64_t bits) { WriteDr6(ReadDr6() | bits); }
   bool InterruptShadow() const {
     return (vmcs_.Read(kGuestInterruptibility) & kBlockedByStiOrMovSs) != 0;
   }
