@@ -8,10 +8,12 @@
 // derive from this with themselves as the parameter and say how their control structure is read
 // and written:
 //
-//   rip, set_rip, rflags, cr0, cr4, efer, set_efer, rax, set_rax, cpl, set_tsc_offset
+//   rip, set_rip, rflags, set_rflags, cr0, cr4, efer, set_efer, rax, set_rax, cpl, set_tsc_offset
 //   HasEvent, Inject(event, error)     an event to deliver at the next entry
 //   InterruptShadow, ClearInterruptShadow
+//   NmiBlocked, BlockNmi               until the guest's IRET
 //   RequestWindow(vector, held_back)   an exit when the guest can take an interrupt
+//   RequestNmiWindow                   the same for an NMI
 //   WindowRequested
 //   AddDebugCauses(bits)               to DR6
 //   InstructionLength(assumed)         of the instruction that left the guest
@@ -49,6 +51,7 @@ inline constexpr unsigned kMachineCheck = 18;
 inline constexpr uint32_t kEventValid = 1u << 31;
 inline constexpr uint32_t kEventHasError = 1 << 11;
 inline constexpr uint32_t kEventInterrupt = 0 << 8;
+inline constexpr uint32_t kEventNmi = 2 << 8;
 inline constexpr uint32_t kEventException = 3 << 8;
 inline constexpr uint32_t kEventSoftware = 4 << 8;  // VT-x: 5 and 6 are such, too
 inline constexpr uint32_t kEventTypeMask = 7 << 8;
@@ -73,7 +76,7 @@ class GuestExits {
     }
     if (vcpu_.halted_) {
       vcpu_.apic_.Expire(ReadTsc());
-      if (vcpu_.apic_.Highest() < 0) return RunOutcome::kHalted;
+      if (!vcpu_.HasPendingInterrupt()) return RunOutcome::kHalted;
       vcpu_.halted_ = false;
     }
     PrepareEntry();
@@ -88,17 +91,11 @@ class GuestExits {
     self().Inject(vector | kEventException | kEventHasError | kEventValid, error);
   }
 
-  // A trap after an instruction that the processor did not carry out itself.
-  void RaiseSingleStep() {
-    self().AddDebugCauses(kDr6SingleStep);
-    RaiseException(kDebug);
-  }
-
   // Past the instruction that left the guest.
   void Advance(unsigned length) {
     self().set_rip(self().rip() + self().InstructionLength(length));
     self().ClearInterruptShadow();
-    if ((self().rflags() & kRflagsTf) != 0) RaiseSingleStep();
+    if ((self().rflags() & (kRflagsTf | kRflagsRf)) != 0) EndInstruction(self());
   }
 
   void PrepareEntry() {
@@ -163,7 +160,7 @@ class GuestExits {
   }
 
   [[gnu::always_inline]] RunOutcome Halt(abi::VcpuState& state) {
-    if ((self().rflags() & kRflagsIf) == 0) {
+    if ((self().rflags() & kRflagsIf) == 0 && !vcpu_.apic_.nmi()) {
       return Leave(state, abi::ExitReason::kDeadHalt, 0, 0, kLengthHlt, true);
     }
     Advance(kLengthHlt);
@@ -172,6 +169,8 @@ class GuestExits {
   }
 
   [[gnu::always_inline]] RunOutcome MsrExit(abi::VcpuState& state, bool write) {
+    // FastExit carried the instruction out.
+    if (vcpu_.sending_) return SendInterrupt();
     // Reached when an event delivery was cut short; also here, not in the VMM.
     if (Msr(self(), write)) return vcpu_.sending_ ? SendInterrupt() : RunOutcome::kInterrupted;
     return Leave(state, write ? abi::ExitReason::kMsrWrite : abi::ExitReason::kMsrRead, MsrIndex(),
@@ -249,6 +248,16 @@ class GuestExits {
     return true;
   }
 
+  // What the processor does at the end of each instruction that it carries out itself: breakpoints
+  // are on again, and a single step traps (AMD APM 2, 3.1.6 and 13.1.4).
+  [[gnu::noinline]] static void EndInstruction(Guest guest) {
+    const uint64_t flags = guest.rflags();
+    guest.set_rflags(flags & ~kRflagsRf);
+    if ((flags & kRflagsTf) == 0) return;
+    guest.AddDebugCauses(kDr6SingleStep);
+    guest.RaiseException(kDebug);
+  }
+
   void GiveState(abi::VcpuState& state, bool system) {
     self().SyncRegisters();
     std::memcpy(state.gpr, vcpu_.gpr_, sizeof(vcpu_.gpr_));
@@ -270,6 +279,11 @@ class GuestExits {
   void DeliverInterrupt() {
     GuestApic& apic = vcpu_.apic_;
     const int vector = apic.Highest();
+    if (apic.nmi() && !self().HasEvent() && !self().NmiBlocked() && !self().InterruptShadow()) {
+      self().Inject(Vcpu::kNmi | kEventNmi | kEventValid, 0);
+      self().BlockNmi();
+      apic.AcceptNmi();
+    }
     if (vector >= 0 && !self().HasEvent() && (self().rflags() & kRflagsIf) != 0 &&
         !self().InterruptShadow()) {
       self().Inject(static_cast<uint32_t>(vector) | kEventInterrupt | kEventValid, 0);
@@ -278,6 +292,7 @@ class GuestExits {
     } else {
       self().RequestWindow(vector, vector >= 0 ? -1 : apic.HighestHeldBack());
     }
+    if (apic.nmi()) self().RequestNmiWindow();
   }
 
   // Answers an access to a register of the hypervisor's own; false: it is the VMM's.
@@ -332,18 +347,23 @@ class GuestExits {
     // The guest's own registers can hurt nobody else. The processor checks the rest.
 #pragma unroll
     for (size_t i = 0; i < abi::kGprCount; ++i) vcpu_.gpr_[i] = ReadOnce(state.gpr[i]);
-    self().TakeRegisters(ReadOnce(state.rip), ReadOnce(state.rflags) | 2);
+    const uint64_t rip = ReadOnce(state.rip);
+    const uint64_t rflags = ReadOnce(state.rflags) | 2;
+    // A RIP that the VMM moved is an instruction done.
+    const bool ends = (rflags & (kRflagsTf | kRflagsRf)) != 0 && rip != self().rip();
+    self().TakeRegisters(rip, rflags);
+    if (ends) EndInstruction(self());
     const uint32_t inject = ReadOnce(state.inject);
+    const uint32_t dirty = ReadOnce(state.dirty);
+    if ((inject | dirty) == 0) return;
     if ((inject & abi::kInjectValid) != 0) {
       const bool has_error = (inject & abi::kInjectHasError) != 0;
       self().Inject(
           (inject & 0x1f) | kEventException | kEventValid | (has_error ? kEventHasError : 0),
           has_error ? ReadOnce(state.inject_error) : 0);
-      // A VMM has no other cause for a debug exception than an instruction it carried out.
-      if ((inject & 0x1f) == kDebug) self().AddDebugCauses(kDr6SingleStep);
       state.inject = 0;
     }
-    if ((ReadOnce(state.dirty) & abi::kDirtySystem) == 0) return;
+    if ((dirty & abi::kDirtySystem) == 0) return;
     state.dirty = 0;
     self().TakeSystem(state);
     const uint64_t offset = ReadOnce(state.tsc_offset);

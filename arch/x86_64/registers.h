@@ -61,6 +61,7 @@ inline constexpr uint64_t kCr4Smap = 1 << 21;
 
 inline constexpr uint64_t kRflagsTf = 1 << 8;
 inline constexpr uint64_t kRflagsIf = 1 << 9;
+inline constexpr uint64_t kRflagsRf = 1 << 16;
 
 inline constexpr uint64_t kDr6SingleStep = 1 << 14;
 

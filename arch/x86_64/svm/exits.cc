@@ -61,8 +61,6 @@ RunOutcome Guest::SlowExit(abi::VcpuState& state) {
   }
   DeliverAgain(static_cast<uint32_t>(v.exit_interrupt),
                static_cast<uint32_t>(v.exit_interrupt >> 32));
-  // FastExit carried the instruction out.
-  if (vcpu_.sending_) return SendInterrupt();
 
   switch (code) {
     case kExitIntr:
@@ -71,6 +69,12 @@ RunOutcome Guest::SlowExit(abi::VcpuState& state) {
     case kExitInit:
       // The interrupt is still pending; the caller takes it.
     case kExitVintr:
+      return RunOutcome::kInterrupted;
+    case kExitIret:
+      // It is still to be executed. What comes before its end is kept back as by STI.
+      vcpu_.nmi_blocked_ = false;
+      v.intercept1 &= ~uint32_t{kInterceptIret};
+      v.interrupt_shadow |= kInterruptShadow;
       return RunOutcome::kInterrupted;
     case kExitHlt:
       return Halt(state);

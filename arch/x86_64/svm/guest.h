@@ -30,6 +30,7 @@ class Guest : public GuestExits<Guest> {
   uint64_t rip() const { return vmcb().rip; }
   void set_rip(uint64_t value) { vmcb().rip = value; }
   uint64_t rflags() const { return vmcb().rflags; }
+  void set_rflags(uint64_t value) { vmcb().rflags = value; }
   uint64_t cr0() const { return vmcb().cr0; }
   uint64_t cr4() const { return vmcb().cr4; }
   uint64_t efer() const { return vmcb().efer & ~kEferSvme; }
@@ -48,6 +49,17 @@ class Guest : public GuestExits<Guest> {
   void ClearInterruptShadow() { vmcb().interrupt_shadow = 0; }
   bool WindowRequested() const { return (vmcb().intercept1 & kInterceptVintr) != 0; }
   void RequestWindow(int vector, int held_back);
+
+  // The processor does not tell when NMIs are unblocked: the guest's next IRET leaves it.
+  bool NmiBlocked() const { return vcpu_.nmi_blocked_; }
+  void BlockNmi() {
+    vcpu_.nmi_blocked_ = true;
+    vmcb().intercept1 |= kInterceptIret;
+  }
+  // While they are blocked, the IRET is the exit. After it, the first moment for an interrupt.
+  void RequestNmiWindow() {
+    if (!NmiBlocked()) RequestWindow(0xff, -1);
+  }
 
   uint64_t InstructionLength(unsigned assumed) const {
     return HasNextRip() ? vmcb().next_rip - vmcb().rip : assumed;

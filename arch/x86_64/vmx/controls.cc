@@ -22,7 +22,7 @@ constexpr Wish kPrimary = {
     .needed = kOffsetTsc | kHltExit | kMwaitExit | kRdpmcExit | kCr8LoadExit | kCr8StoreExit |
               kIoExit | kUseMsrBitmap | kMonitorExit | kUseSecondary,
     .welcome = 0,
-    .unwanted = kInterruptWindow | kInvlpgExit | kCr3LoadExit | kCr3StoreExit,
+    .unwanted = kInterruptWindow | kNmiWindowExit | kInvlpgExit | kCr3LoadExit | kCr3StoreExit,
 };
 constexpr Wish kSecondary = {
     .needed = kUseEpt | kUseVpid | kUnrestrictedGuest,

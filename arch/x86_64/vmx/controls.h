@@ -29,6 +29,7 @@ enum PrimaryControl : uint32_t {
   kCr3StoreExit = 1u << 16,
   kCr8LoadExit = 1u << 19,
   kCr8StoreExit = 1u << 20,
+  kNmiWindowExit = 1u << 22,
   kIoExit = 1u << 24,
   kUseMsrBitmap = 1u << 28,
   kMonitorExit = 1u << 29,

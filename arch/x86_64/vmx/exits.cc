@@ -15,6 +15,7 @@ enum Reason : uint16_t {
   kTripleFault = 2,
   kInit = 3,
   kWindow = 7,
+  kNmiWindow = 8,
   kCpuid = 10,
   kGetsec = 11,
   kHlt = 12,
@@ -38,8 +39,6 @@ enum Reason : uint16_t {
   kVmfunc = 59,
 };
 
-constexpr uint32_t kEventNmi = 2 << 8;
-
 // What the qualification of a #DB exit has of DR6 (Intel SDM 3C, 28.2.1).
 constexpr uint64_t kDr6Causes = 0x600f;
 constexpr uint64_t kDr7GeneralDetect = 1 << 13;
@@ -50,6 +49,7 @@ constexpr uint64_t kDr6GeneralDetect = 1 << 13;
 constexpr uint64_t kEptWrite = 1 << 1;
 constexpr uint64_t kEptFetch = 1 << 2;
 constexpr uint64_t kEptMapped = 7 << 3;
+constexpr uint64_t kNmiUnblocked = 1 << 12;
 constexpr uint64_t kFaultPresent = 1 << 0;
 constexpr uint64_t kFaultWrite = 1 << 1;
 constexpr uint64_t kFaultUser = 1 << 2;
@@ -69,6 +69,10 @@ bool Guest::FastExit() {
       return FastMsr(false);
     case kHlt:
       return FastHalt(*this);
+    case kNmiWindow:
+      CloseNmiWindow();
+      PrepareEntry();
+      return true;
     case kWindow:
     case kPreemptionTimer:
       // Of the guest's own timer: the core's has an interrupt of its own.
@@ -80,8 +84,16 @@ bool Guest::FastExit() {
   }
 }
 
+// An IRET that left the guest will be executed again: until then NMIs stay blocked, although it has
+// unblocked them (Intel SDM 3C, 28.2.3). Without an event that was being delivered.
+void Guest::BlockNmiAgain(bool unblocked) {
+  if (!unblocked || (vmcs_.Read(kVectoringEvent) & kEventValid) != 0) return;
+  vmcs_.Write(kGuestInterruptibility, vmcs_.Read(kGuestInterruptibility) | kBlockedByNmi);
+}
+
 RunOutcome Guest::Exception(abi::VcpuState& state) {
   const uint32_t event = vmcs_.Read(kExitEvent);
+  BlockNmiAgain((event & kNmiUnblocked) != 0);
   const uint32_t vector = event & kEventVectorMask;
   if ((event & kEventTypeMask) == kEventNmi) {
     // The exit took it from the processor; it is the hypervisor's.
@@ -169,6 +181,7 @@ RunOutcome Guest::Io(abi::VcpuState& state) {
 
 RunOutcome Guest::EptViolation(abi::VcpuState& state) {
   const uint64_t qualification = vmcs_.Read(kExitQualification);
+  BlockNmiAgain((qualification & kNmiUnblocked) != 0);
   const uint64_t error = kFaultUser | ((qualification & kEptMapped) != 0 ? kFaultPresent : 0) |
                          ((qualification & kEptWrite) != 0 ? kFaultWrite : 0) |
                          ((qualification & kEptFetch) != 0 ? kFaultFetch : 0);
@@ -180,8 +193,6 @@ RunOutcome Guest::SlowExit(abi::VcpuState& state) {
   const uint32_t full = vmcs_.Read(kExitReason);
   if ((full & abi::kVmxEntryFailure) != 0) return RefusedEntry(state, full);
   DeliverAgain(vmcs_.Read(kVectoringEvent), vmcs_.Read(kVectoringErrorCode));
-  // FastExit carried the instruction out.
-  if (vcpu_.sending_) return SendInterrupt();
 
   const uint32_t reason = full & 0xffff;
   if (reason >= kFirstVmxInstruction && reason <= kLastVmxInstruction) return Undefined();

@@ -135,6 +135,11 @@ void Guest::Unload() {
 void Guest::Inject(uint32_t event, uint32_t error) {
   // Real mode has no error codes, and an entry with one fails (Intel SDM 3C, 27.2.1.3).
   if ((cr0() & kCr0Pe) == 0) event &= ~kEventHasError;
+  // One whose delivery was cut short had already blocked the next (Intel SDM 3C, 27.2.1.3).
+  if ((event & kEventTypeMask) == kEventNmi) {
+    const uint32_t state = vmcs_.Read(kGuestInterruptibility);
+    vmcs_.Write(kGuestInterruptibility, state & ~kBlockedByNmi);
+  }
   vmcs_.Write(kEntryEvent, event);
   vmcs_.Write(kEntryErrorCode, error);
 }

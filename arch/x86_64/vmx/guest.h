@@ -20,6 +20,7 @@ namespace bulkhead::arch::vmx {
 
 // Guest interruptibility (Intel SDM 3C, 25.4.2).
 inline constexpr uint32_t kBlockedByStiOrMovSs = 3;
+inline constexpr uint32_t kBlockedByNmi = 1 << 3;
 
 class Guest : public GuestExits<Guest> {
  public:
@@ -35,6 +36,7 @@ class Guest : public GuestExits<Guest> {
   uint64_t rip() const { return vmcs_.Read(kGuestRip); }
   void set_rip(uint64_t value) { vmcs_.Write(kGuestRip, value); }
   uint64_t rflags() const { return vmcs_.Read(kGuestRflags); }
+  void set_rflags(uint64_t value) { vmcs_.Write(kGuestRflags, value); }
   uint64_t cr0() const { return Visible(kGuestCr0, kCr0Mask, kCr0Shadow); }
   uint64_t cr4() const { return Visible(kGuestCr4, kCr4Mask, kCr4Shadow); }
   uint64_t efer() const { return vmcs_.Read(kGuestEfer); }
@@ -62,7 +64,13 @@ class Guest : public GuestExits<Guest> {
     const bool wanted = vector >= 0;
     if (wanted == vcpu_.outside_.window) return;
     vcpu_.outside_.window = wanted;
-    vmcs_.Write(kPrimaryControls, TheShared().controls.primary | (wanted ? kInterruptWindow : 0));
+    vmcs_.Write(kPrimaryControls, vmcs_.Read(kPrimaryControls) ^ kInterruptWindow);
+  }
+
+  bool NmiBlocked() const { return (vmcs_.Read(kGuestInterruptibility) & kBlockedByNmi) != 0; }
+  void BlockNmi() {}  // the processor does, and IRET unblocks
+  void RequestNmiWindow() {
+    vmcs_.Write(kPrimaryControls, vmcs_.Read(kPrimaryControls) | kNmiWindowExit);
   }
 
   uint32_t InstructionLength(unsigned) const { return vmcs_.Read(kExitInstructionLength); }
@@ -99,6 +107,10 @@ class Guest : public GuestExits<Guest> {
   RunOutcome Io(abi::VcpuState& state);
   RunOutcome EptViolation(abi::VcpuState& state);
   bool WriteSyscallMsr();
+  void BlockNmiAgain(bool unblocked);
+  void CloseNmiWindow() {
+    vmcs_.Write(kPrimaryControls, vmcs_.Read(kPrimaryControls) & ~uint32_t{kNmiWindowExit});
+  }
 
   uint64_t Visible(Field64 real, Field64 mask, Field64 shadow) const {
     const uint64_t hidden = vmcs_.Read(mask);

@@ -68,7 +68,7 @@ struct VcpuState {
 
   // Written by the VMM before vcpu_run; the hypervisor clears them.
   uint32_t dirty;   // VcpuDirty
-  uint32_t inject;  // VcpuInject, for the next entry; #DB: a single step, DR6 says so
+  uint32_t inject;  // VcpuInject, for the next entry
   uint32_t inject_error;
   uint32_t reserved;
 

@@ -56,16 +56,25 @@ class Vcpu {
   void Unload(Cpu& cpu);
 
   // Makes an interrupt pending; true if the vCPU should wake. The argument is what vcpu_interrupt
-  // takes: a vector.
-  bool Interrupt(uint64_t vector) { return apic_.Request(static_cast<uint8_t>(vector)); }
-  static constexpr bool IsInterrupt(uint64_t vector) { return vector >= 16 && vector <= 255; }
-  bool HasPendingInterrupt() const { return apic_.Highest() >= 0; }
+  // takes: a vector, or 2 for an NMI.
+  bool Interrupt(uint64_t vector) {
+    return vector == kNmi ? apic_.RequestNmi() : apic_.Request(static_cast<uint8_t>(vector));
+  }
+  static constexpr uint64_t kNmi = 2;
+  static constexpr bool IsInterrupt(uint64_t vector) {
+    return (vector >= 16 && vector <= 255) || vector == kNmi;
+  }
+  bool HasPendingInterrupt() const { return apic_.nmi() || apic_.Highest() >= 0; }
   // The interrupt that kInterprocessor is about, in the architecture's own form.
   struct Sent {
     uint64_t request;
     uint64_t interrupt;
   };
-  Sent LastSent() const { return {apic_.icr(), static_cast<uint8_t>(apic_.icr())}; }
+  Sent LastSent() const {
+    const uint64_t icr = apic_.icr();
+    // A vector below 16 is none, and not an NMI's either.
+    return {icr, GuestApic::IsNmi(icr) ? kNmi : (icr & 0xff) < 16 ? 0 : icr & 0xff};
+  }
   bool Receives(const Sent& sent) const { return apic_.Receives(sent.request); }
 
   // When its timer fires, in counter ticks; ~0: never.
@@ -123,6 +132,7 @@ class Vcpu {
     uint64_t nested_root = 0;  // EPT pointer
     bool window = false;       // an exit is asked for when the guest can take an interrupt
   } outside_;
+  bool nmi_blocked_ = false;  // AMD-V: until the guest's IRET; VT-x knows itself
   bool flush_ = true;
   bool halted_ = false;
   bool sending_ = false;   // an interrupt for other vCPUs is to be delivered
