@@ -144,6 +144,7 @@ gdt_pointer:
 
   .bss
   .balign 4096
+  .globl page_top
 page_top:
   .skip 4096
 page_pointers:
