@@ -6,6 +6,7 @@
 #include "guest/testguest/checks.h"
 #include "guest/testguest/tap.h"
 #include "guest/testguest/x86_64/interrupts.h"
+#include "guest/testguest/x86_64/processor_checks.h"
 #include "vmm/x86_64/layout.h"
 
 namespace bulkhead::testguest {
@@ -160,6 +161,8 @@ void CheckDebug() {
 }  // namespace
 
 void CheckRegisters() {
+  CheckControlBits();
+  CheckControlEffects();
   CheckGeneral();
   CheckSse();
   CheckAvx();

@@ -8,7 +8,6 @@
 
 #include <cstdint>
 #include <string_view>
-#include <type_traits>
 
 #include "guest/testguest/x86_64/cpu.h"
 
@@ -72,9 +71,8 @@ struct Exception {
 // are as at a program's start then: interrupts off, no single steps, forwards.
 Exception Catch(void (*body)(void* context), void* context);
 template <typename Body>
-Exception Try(Body&& body) {
-  using Type = std::remove_reference_t<Body>;
-  return Catch([](void* context) { (*static_cast<Type*>(context))(); }, &body);
+Exception Try(Body body) {
+  return Catch([](void* context) { (*static_cast<Body*>(context))(); }, &body);
 }
 
 // One result: `got` is that exception. The latter: it is none.

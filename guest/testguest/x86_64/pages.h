@@ -24,6 +24,7 @@ enum PageFaultError : uint64_t {
   kErrorPresent = 1 << 0,
   kErrorWrite = 1 << 1,
   kErrorUser = 1 << 2,
+  kErrorReserved = 1 << 3,
   kErrorFetch = 1 << 4,
 };
 inline constexpr uint64_t kSmallPage = 4096;

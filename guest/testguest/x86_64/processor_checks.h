@@ -9,15 +9,16 @@
 
 namespace bulkhead::testguest {
 
-void CheckControlRegisters();  // CR0, CR4, EFER: what sticks, what acts, what is refused
-void CheckModes();             // from long mode down to real mode, and back
-void CheckTables();            // GDT, IDT, LDT and the task register
-void CheckMsrs();              // those that are switched in hardware
-void CheckExtendedState();     // XSETBV
-void CheckDebugRegisters();    // breakpoints and single steps, also over what exits
-void CheckFlags();             // and software interrupts
-void CheckDelivery();          // exceptions and interrupts while something is in the way
-void CheckInterruptShadow();   // STI and MOV SS before what exits
+void CheckControlBits();      // CR0, CR4, EFER: what sticks, what is refused
+void CheckControlEffects();   // what they do
+void CheckModes();            // from long mode down to real mode, and back
+void CheckTables();           // GDT, IDT, LDT and the task register
+void CheckMsrs();             // those that are switched in hardware
+void CheckExtendedState();    // XSETBV
+void CheckDebugRegisters();   // breakpoints and single steps, also over what exits
+void CheckFlags();            // and software interrupts
+void CheckDelivery();         // exceptions and interrupts while something is in the way
+void CheckInterruptShadow();  // STI and MOV SS before what exits
 void CheckNmi();
 void CheckTranslation();  // INVLPG, INVPCID, process-context identifiers
 void CheckRefused();      // instructions that a guest does not have
