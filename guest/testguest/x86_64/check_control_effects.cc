@@ -58,20 +58,17 @@ void CheckStateEnables() {
   const ScopedControl control;
   WriteCr4(control.cr4() & ~kCr4Osfxsr);
   CheckRaises(Try(Sse), kUndefinedVector, 0, "no CR4.OSFXSR: SSE raises #UD");
-  if (Has(kXsave)) {
-    WriteCr4(control.cr4() & ~kCr4Osxsave);
-    Check(!Has(kOsxsave), "no CR4.OSXSAVE: CPUID says so");
-    CheckRaises(Try(XgetBv), kUndefinedVector, 0, "no CR4.OSXSAVE: XGETBV raises #UD");
-    WriteCr4(control.cr4() | kCr4Osxsave);
-    Check(Has(kOsxsave), "CR4.OSXSAVE: CPUID says so");
-    CheckRaisesNothing(Try(XgetBv), "CR4.OSXSAVE: XGETBV works");
-  }
-  if (Has(kFsGsBase)) {
-    WriteCr4(control.cr4() & ~kCr4FsGsBase);
-    CheckRaises(Try(ReadFsBase), kUndefinedVector, 0, "no CR4.FSGSBASE: RDFSBASE raises #UD");
-    WriteCr4(control.cr4() | kCr4FsGsBase);
-    CheckRaisesNothing(Try(ReadFsBase), "CR4.FSGSBASE: RDFSBASE works");
-  }
+  WriteCr4(control.cr4() & ~kCr4Osxsave);
+  Check(!Has(kOsxsave), "no CR4.OSXSAVE: CPUID says so");
+  CheckRaises(Try(XgetBv), kUndefinedVector, 0, "no CR4.OSXSAVE: XGETBV raises #UD");
+  WriteCr4(control.cr4() | kCr4Osxsave);
+  Check(Has(kOsxsave), "CR4.OSXSAVE: CPUID says so");
+  CheckRaisesNothing(Try(XgetBv), "CR4.OSXSAVE: XGETBV works");
+  WriteCr4(control.cr4() & ~kCr4FsGsBase);
+  CheckRaises(Try(ReadFsBase), kUndefinedVector, 0, "no CR4.FSGSBASE: RDFSBASE raises #UD");
+  if (!Has(kFsGsBase)) return Skip("CR4.FSGSBASE: RDFSBASE works", "no FSGSBASE");
+  WriteCr4(control.cr4() | kCr4FsGsBase);
+  CheckRaisesNothing(Try(ReadFsBase), "CR4.FSGSBASE: RDFSBASE works");
 }
 
 USER_CODE(UserReadTsc, "rdtsc")

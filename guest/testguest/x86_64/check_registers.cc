@@ -163,6 +163,9 @@ void CheckDebug() {
 void CheckRegisters() {
   CheckControlBits();
   CheckControlEffects();
+  CheckModes();
+  CheckTables();
+  CheckMsrs();
   CheckGeneral();
   CheckSse();
   CheckAvx();

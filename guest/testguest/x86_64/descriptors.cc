@@ -34,8 +34,8 @@ alignas(16) uint64_t table[(kDescriptorTableLimit + 1) / 8] = {
     0x00af9b000000ffff,  // 64-bit code
     0x00cf93000000ffff,  // data
     0x00cf9b000000ffff,  // 32-bit code
-    0x00009b000000ffff,  // 16-bit code
-    0x000093000000ffff,  // 16-bit data
+    0x00009b010000ffff,  // 16-bit code, at 64 KiB
+    0x000093010000ffff,  // 16-bit data, the same
     0x00cffb000000ffff,  // user mode: 32-bit code
     0x00cff3000000ffff,  // data
     0x00affb000000ffff,  // 64-bit code
