@@ -55,7 +55,9 @@ inline constexpr uint64_t kCr4Osxsave = 1 << 18;
 inline constexpr uint64_t kCr4Smep = 1 << 20;
 inline constexpr uint64_t kCr4Smap = 1 << 21;
 
+inline constexpr uint64_t kRflagsTf = 1 << 8;
 inline constexpr uint64_t kRflagsIf = 1 << 9;
+inline constexpr uint64_t kRflagsRf = 1 << 16;
 
 inline uint64_t ReadMsr(uint32_t index) {
   uint32_t low;

@@ -14,11 +14,13 @@
 namespace bulkhead::arch {
 namespace {
 
+constexpr unsigned kDebug = 1;
 constexpr unsigned kBreakpoint = 3;
 constexpr unsigned kOverflow = 4;
 constexpr unsigned kUndefinedInstruction = 6;
 constexpr unsigned kGeneralProtection = 13;
 constexpr unsigned kMachineCheck = 18;
+constexpr uint64_t kDr6SingleStep = 1 << 14;
 
 // EXITINFO1 of an I/O exit (AMD APM 2, 15.10.2).
 constexpr uint64_t kIoIn = 1 << 0;
@@ -43,6 +45,16 @@ void Vcpu::RaiseException(unsigned vector, uint32_t error, bool has_error) {
 void Vcpu::Advance(unsigned length) {
   vmcb_->rip = svm::HasNextRip() ? vmcb_->next_rip : vmcb_->rip + length;
   vmcb_->interrupt_shadow = 0;
+  if ((vmcb_->rflags & (kRflagsTf | kRflagsRf)) != 0) EndInstruction();
+}
+
+// The processor does this at the end of each instruction that it carries out itself: breakpoints
+// are on again, and a single step traps (AMD APM 2, 3.1.6 and 13.1.4).
+void Vcpu::EndInstruction() {
+  vmcb_->rflags &= ~kRflagsRf;
+  if ((vmcb_->rflags & kRflagsTf) == 0) return;
+  vmcb_->dr6 |= kDr6SingleStep;
+  RaiseException(kDebug, 0, false);
 }
 
 // Delivers the highest pending interrupt, or asks for an exit when the guest can take it.
@@ -296,8 +308,8 @@ RunOutcome Vcpu::SlowExit(Cpu&, abi::VcpuState& state) {
       // Not offered by CPUID.
       RaiseException(kUndefinedInstruction, 0, false);
       return RunOutcome::kInterrupted;
-    case kExitException + 1:
-      RaiseException(1, 0, false);
+    case kExitException + kDebug:
+      RaiseException(kDebug, 0, false);
       return RunOutcome::kInterrupted;
     case kExitException + 17:
       RaiseException(17, 0, true);

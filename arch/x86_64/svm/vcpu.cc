@@ -147,8 +147,11 @@ void Vcpu::TakeState(abi::VcpuState& state) {
   for (size_t i = 0; i < abi::kGprCount; ++i) gpr_[i] = ReadOnce(state.gpr[i]);
   v.rax = gpr_[abi::kRax];
   v.rsp = gpr_[abi::kRsp];
-  v.rip = ReadOnce(state.rip);
+  const uint64_t rip = ReadOnce(state.rip);
+  const bool completed = rip != v.rip;
+  v.rip = rip;
   v.rflags = ReadOnce(state.rflags) | 2;
+  if (completed && (v.rflags & (kRflagsTf | kRflagsRf)) != 0) EndInstruction();
   const uint32_t inject = ReadOnce(state.inject);
   if ((inject & abi::kInjectValid) != 0) {
     RaiseException(inject & 0x1f, ReadOnce(state.inject_error),

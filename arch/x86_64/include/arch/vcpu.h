@@ -82,6 +82,7 @@ class Vcpu {
   void ArmEntry();
   void RaiseException(unsigned vector, uint32_t error, bool has_error);
   void Advance(unsigned length);
+  [[gnu::noinline]] void EndInstruction();
   bool Msr(bool write);
   RunOutcome SendInterrupt();
   uint64_t MsrOperand() const;
