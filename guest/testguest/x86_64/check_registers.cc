@@ -171,6 +171,7 @@ void CheckRegisters() {
   CheckAvx();
   CheckX87();
   CheckDebug();
+  CheckDebugRegisters();
 }
 
 }  // namespace bulkhead::testguest
