@@ -75,6 +75,7 @@ void CheckIdentity() {
   Check(true, "unknown port: writes are ignored");
 
   CheckHypercall();
+  CheckRefused();
   CheckStringIo();
 }
 

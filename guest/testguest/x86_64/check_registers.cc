@@ -166,6 +166,9 @@ void CheckRegisters() {
   CheckModes();
   CheckTables();
   CheckMsrs();
+  CheckFlags();
+  CheckExtendedState();
+  CheckTranslation();
   CheckGeneral();
   CheckSse();
   CheckAvx();

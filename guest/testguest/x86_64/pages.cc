@@ -24,6 +24,8 @@ void SetWindow(uint32_t page, uint64_t entry) {
   *static_cast<volatile uint64_t*>(&window[page]) = entry;
 }
 
+uint64_t Window(uint32_t page) { return *static_cast<volatile uint64_t*>(&window[page]); }
+
 void InvalidatePage(uint64_t address) { asm volatile("invlpg (%0)" : : "r"(address) : "memory"); }
 
 void InstallPages() {

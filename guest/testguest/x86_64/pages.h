@@ -43,6 +43,7 @@ constexpr uint64_t WindowAddress(uint32_t page) {
 }
 // Takes effect when the processor forgets what it knows: InvalidatePage.
 void SetWindow(uint32_t page, uint64_t entry);
+uint64_t Window(uint32_t page);
 void InvalidatePage(uint64_t address);
 
 // Adds all this to the page tables in use. More than once is once.
