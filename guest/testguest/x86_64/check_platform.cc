@@ -3,7 +3,7 @@
 
 #include "guest/testguest/checks.h"
 #include "guest/testguest/tap.h"
-#include "guest/testguest/x86_64/cpu.h"
+#include "guest/testguest/x86_64/interrupts.h"
 #include "vmm/x86_64/layout.h"
 #include "vmm/x86_64/pvclock.h"
 

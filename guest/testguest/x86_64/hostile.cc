@@ -6,8 +6,9 @@
 #include <string_view>
 
 #include "guest/testguest/checks.h"
+#include "guest/testguest/machine.h"
 #include "guest/testguest/tap.h"
-#include "guest/testguest/x86_64/cpu.h"
+#include "guest/testguest/x86_64/interrupts.h"
 
 namespace bulkhead::testguest {
 namespace {
