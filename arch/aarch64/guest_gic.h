@@ -27,8 +27,8 @@ constexpr uint32_t ListIntid(uint64_t lr) { return static_cast<uint32_t>(lr); }
 
 class GuestGic {
  public:
-  // `timer`: the private interrupt behind which there is a physical one, whose number is
-  // `physical_timer`: the guest's deactivation ends both.
+  // `timer`: the guest's private interrupt behind which there is the machine's `physical_timer`, of
+  // a number of its own: the guest's deactivation ends both.
   void Initialize(uint32_t timer, uint32_t physical_timer) {
     timer_ = timer;
     physical_timer_ = physical_timer;

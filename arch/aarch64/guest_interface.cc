@@ -125,7 +125,7 @@ bool Vcpu::TakeInterrupt() {
       return false;
     }
     BULKHEAD_WRITE_REGISTER(icc_eoir1_el1, taken);
-    gic_.Request(static_cast<uint32_t>(intid), 0);
+    gic_.Request(abi::kVirtualTimerInterrupt, 0);
   } else if (intid != Gic().maintenance_interrupt) {
     return false;
   }

@@ -93,7 +93,7 @@ void Vcpu::Initialize(uint32_t id, std::span<const HostPhysical>, HostPhysical n
   id_ = id;
   root_ = nested_root;
   tag_ = &tag;
-  gic_.Initialize(Gic().virtual_timer_interrupt, Gic().virtual_timer_interrupt);
+  gic_.Initialize(abi::kVirtualTimerInterrupt, Gic().virtual_timer_interrupt);
   registers_ = kResetRegisters;
   pstate_ = kStateAtReset;
   GiveMachineId(state.machine_id);
@@ -105,7 +105,7 @@ void Vcpu::Reset() {
   thread_ = {};
   interface_ = {};
   gic_ = GuestGic();
-  gic_.Initialize(Gic().virtual_timer_interrupt, Gic().virtual_timer_interrupt);
+  gic_.Initialize(abi::kVirtualTimerInterrupt, Gic().virtual_timer_interrupt);
   deferred_error_ = 0;
   vector_ = {};
   pstate_ = kStateAtReset;

@@ -26,6 +26,9 @@ enum class ExitReason : uint32_t {
 inline constexpr uint32_t kGprCount = 31;  // X0 to X30
 // Software-generated and private peripheral interrupts: INTIDs 0 to 31 of each processor.
 inline constexpr uint32_t kPrivateInterrupts = 32;
+// The guest's virtual timer, which the hypervisor delivers by itself: as Arm's Base System
+// Architecture numbers it, whatever the machine's own is.
+inline constexpr uint32_t kVirtualTimerInterrupt = 27;
 // vcpu_interrupt takes INTIDs below this; shared ones begin at kPrivateInterrupts.
 inline constexpr uint32_t kInterrupts = 256;
 
