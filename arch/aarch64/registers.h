@@ -68,8 +68,8 @@ inline constexpr uint64_t kMdcrTtrf = 1 << 19;
 inline constexpr uint64_t kMdcr =
     kMdcrTpmcr | kMdcrTpm | kMdcrTda | kMdcrTdosa | kMdcrTdra | kMdcrTpms | kMdcrTtrf;
 
-// MPAM2_EL2, MPAMIDR_EL1 and MPAMHCR_EL2 (Arm DDI 0598): a guest's accesses to its partition identifiers
-// trap, and so do those of FEAT_SME for want of EnMPAMSM.
+// MPAM2_EL2, MPAMIDR_EL1 and MPAMHCR_EL2 (Arm DDI 0598): a guest's accesses to its partition
+// identifiers trap, and so do those of FEAT_SME for want of EnMPAMSM.
 inline constexpr uint64_t kMpamTrap1 = uint64_t{1} << 48;   // MPAM1_EL1
 inline constexpr uint64_t kMpamTrap0 = uint64_t{1} << 49;   // MPAM0_EL1
 inline constexpr uint64_t kMpamTrapId = uint64_t{1} << 58;  // MPAMIDR_EL1; zero where it cannot
