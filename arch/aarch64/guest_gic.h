@@ -54,6 +54,10 @@ class GuestGic {
   // to become free.
   bool Fill(std::span<uint64_t> list);
 
+  // The timer does not ask any more: takes its interrupt back unless the guest is handling it.
+  // True: it was there; its physical one, which is active, is to be active no longer.
+  bool WithdrawTimer(std::span<uint64_t> list);
+
   // Whether the timer's interrupt is in a list register: its physical one is active then.
   static bool HoldsHardware(std::span<const uint64_t> list);
   static bool HoldsPending(std::span<const uint64_t> list);

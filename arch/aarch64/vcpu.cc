@@ -106,6 +106,7 @@ void Vcpu::Reset() {
   interface_ = {};
   gic_ = GuestGic();
   gic_.Initialize(abi::kVirtualTimerInterrupt, Gic().virtual_timer_interrupt);
+  timer_taken_ = false;
   deferred_error_ = 0;
   vector_ = {};
   pstate_ = kStateAtReset;
@@ -247,6 +248,7 @@ RunOutcome Vcpu::Run(Cpu& cpu, abi::VcpuState& state) {
     halted_ = false;
   }
   if (!IsLoaded(cpu)) Load(cpu);
+  if (timer_taken_ && !TimerAsserted()) WithdrawTimer();
   if (inject_) InjectUndefined();
   inject_ = false;
   PrepareEntry();
@@ -254,6 +256,12 @@ RunOutcome Vcpu::Run(Cpu& cpu, abi::VcpuState& state) {
   GuestEnter(this);
   LeaveGuest();
   return SlowExit(state);
+}
+
+// What the timer tells the interrupt controller (Arm ARM D11.2.4). Not while the guest runs.
+bool Vcpu::TimerAsserted() const {
+  return (thread_[kCntvCtl] & (kTimerOn | kTimerMasked)) == kTimerOn &&
+         Now() - counter_offset_ >= thread_[kCntvCval];
 }
 
 bool Vcpu::TimerExpired() const { return Now() >= TimerDeadline(); }

@@ -60,6 +60,37 @@ void CheckShared() {
   WriteMmio<uint32_t>(kGicd + 0x184, kSpiBit);
 }
 
+// The interrupt that would be taken next; 1023: none.
+uint64_t NextInterrupt() {
+  uint64_t intid;
+  asm volatile("isb; mrs %0, icc_hppir1_el1" : "=r"(intid) : : "memory");
+  return intid;
+}
+
+// The timer's interrupt is a level: it is pending only as long as the timer asks.
+void CheckTimerThatChangesItsMind() {
+  const uint64_t before = InterruptCount(kTimer);
+  for (const bool move : {false, true}) {
+    ArmTimer(0);
+    const uint64_t start = ReadCounter();
+    while (NextInterrupt() != kTimer && ReadCounter() - start < Patience()) {
+    }
+    CheckEqual(NextInterrupt(), kTimer, "the timer's interrupt is pending while it is masked");
+    if (move) {
+      ArmTimer(Patience() * 60);
+    } else {
+      asm volatile("msr cntv_ctl_el0, xzr; isb");
+    }
+    (void)CallFirmware(smccc::kPsciVersion);  // an exit
+    Check(NextInterrupt() != kTimer,
+          move ? "but not when it was moved" : "but not when it was disabled");
+    OpenInterrupts();
+  }
+  CheckEqual(InterruptCount(kTimer), before, "an interrupt that was taken back does not come");
+  ArmTimer(0);
+  Check(WaitUntil(kTimer, before), "it comes when the timer asks again");
+}
+
 void CheckTimer() {
   const uint64_t deadline = ReadCounter() + 100'000;
   ArmTimer(100'000);
@@ -77,6 +108,8 @@ void CheckTimer() {
   uint64_t control = 0;
   asm volatile("mrs %0, cntv_ctl_el0; msr cntv_ctl_el0, xzr; isb" : "=r"(control));
   CheckEqual(control, 7, "but says that it has fired");
+
+  CheckTimerThatChangesItsMind();
 
   const uint64_t slept = InterruptCount(kTimer);
   ArmTimer(100'000);

@@ -105,6 +105,10 @@ class Vcpu {
   bool HoldsTimer() const;
   bool HoldsInterrupt();
   bool TimerExpired() const;
+  bool TimerAsserted() const;
+  void WithdrawTimer();
+  template <typename Edit>
+  void EditListRegisters(Edit edit);
   void FillListRegisters();
   void Advance() { pc_ += 4; }
 
@@ -129,6 +133,7 @@ class Vcpu {
   bool inject_ = false;       // an undefined-instruction exception
   bool sending_ = false;      // an interrupt for other vCPUs is to be delivered
   bool interrupted_ = false;  // the last exit was for a host interrupt
+  bool timer_taken_ = false;  // the timer's interrupt was requested; it may still be pending
 
   std::array<uint64_t, kGuestRegisterCount> registers_ = {};
   std::array<uint64_t, kThreadRegisterCount> thread_ = {};
