@@ -42,6 +42,9 @@ void CheckSoftwareGenerated() {
   asm volatile("msr icc_pmr_el1, %0; isb" : : "r"(uint64_t{0xff}));
   OpenInterrupts();
   CheckEqual(InterruptCount(kSgi), 3, "and lets it through");
+  WriteMmio<uint32_t>(kSgiBase + 0x200, 1u << kSgi);  // GICR_ISPENDR0
+  OpenInterrupts();
+  CheckEqual(InterruptCount(kSgi), 4, "one that is made pending in the redistributor comes, too");
 }
 
 void CheckShared() {

@@ -62,7 +62,7 @@ class Vcpu {
   }
   static constexpr bool IsInterrupt(uint64_t argument) {
     const uint64_t intid = argument & 0xffff;
-    return argument >> 24 == 0 && intid >= abi::kPrivateInterrupts && intid < abi::kInterrupts;
+    return argument >> 24 == 0 && intid < abi::kInterrupts && intid != abi::kVirtualTimerInterrupt;
   }
   bool HasPendingInterrupt() const { return gic_.waiting() || TimerExpired(); }
   // The software-generated interrupt that kInterprocessor is about.
