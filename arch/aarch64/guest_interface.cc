@@ -129,6 +129,12 @@ void Vcpu::PrepareEntry() {
   if (gic_.waiting()) FillListRegisters();
 }
 
+// For a guest that goes on without an entry, which would write the control register.
+void Vcpu::DeliverAtOnce() {
+  FillListRegisters();
+  BULKHEAD_WRITE_REGISTER(ich_hcr_el2, interface_control_);
+}
+
 // An interrupt came while the guest ran. True: it was the guest's own business, and is done.
 bool Vcpu::TakeInterrupt() {
   const uint64_t intid = BULKHEAD_READ_REGISTER(icc_hppir1_el1) & kIntidMask;
@@ -146,8 +152,7 @@ bool Vcpu::TakeInterrupt() {
   } else if (intid != Gic().maintenance_interrupt) {
     return false;
   }
-  FillListRegisters();
-  BULKHEAD_WRITE_REGISTER(ich_hcr_el2, interface_control_);
+  DeliverAtOnce();
   return true;
 }
 
@@ -172,7 +177,7 @@ bool Vcpu::SendInterrupt() {
   const uint64_t mine = self ? uint64_t{1} << (id_ % 16) : 0;
   sending_ = (sent_ & kAllOthers) != 0 || (sent_ & kTargets & ~mine) != 0;
   if (sending_) return false;
-  PrepareEntry();
+  if (gic_.waiting()) DeliverAtOnce();
   return true;
 }
 

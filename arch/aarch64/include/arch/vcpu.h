@@ -101,6 +101,7 @@ class Vcpu {
   void EnterGuest();
   void LeaveGuest();
   void PrepareEntry();
+  void DeliverAtOnce();
   bool TakeInterrupt();
   bool HoldsTimer() const;
   bool HoldsInterrupt();
