@@ -13,6 +13,7 @@
 
 #include "boot/acpi/acpi_tables.h"
 #include "boot/elf.h"
+#include "drivers/uart/uart16550.h"
 
 namespace bulkhead::machine {
 
@@ -28,6 +29,9 @@ bool ReadRandom(std::span<std::byte> out);
 // Lets the processors fetch instructions that were written to memory as data, before anybody is to
 // execute them.
 void SyncInstructions(std::span<const std::byte> code);
+
+// The UART that a PC calls COM2; null where machines have none.
+UartRegisters* Com2();
 
 // Powers the machine off. `tables` is null if there are no ACPI tables. Returns if that does not
 // work.

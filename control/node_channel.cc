@@ -42,6 +42,7 @@ bool NodeChannel::Flush() {
     const size_t sent = link_.Send({out_.data() + out_start_, out_end_ - out_start_});
     if (sent == 0) return false;
     out_start_ += sent;
+    moved_ += sent;
   }
   out_start_ = 0;
   out_end_ = 0;
@@ -55,6 +56,7 @@ bool NodeChannel::HandleTaken(std::span<const std::byte> payload) {
   if (taken[0] > outstanding_bytes_ || taken[1] > outstanding_frames_) return false;
   outstanding_bytes_ -= taken[0];
   outstanding_frames_ -= taken[1];
+  moved_ += taken[0];
   return true;
 }
 
@@ -69,7 +71,11 @@ Status NodeChannel::Receive(Handler& handler) {
     }
     if (in_length_ < wanted) {
       const size_t got = link_.Receive({in_.data() + in_length_, wanted - in_length_});
-      if (got == 0) return Status::kOk;
+      if (got == 0) {
+        broken_ = link_.status() != Status::kOk;
+        if (broken_) break;
+        return Status::kOk;
+      }
       in_length_ += got;
       if (in_length_ < sizeof(header)) continue;
       std::memcpy(&header, in_.data(), sizeof(header));

@@ -16,17 +16,9 @@
 
 #include "base/status.h"
 #include "control/node_frame.h"
+#include "control/node_link.h"
 
 namespace bulkhead {
-
-class NodeLink {
- public:
-  virtual size_t Send(std::span<const std::byte> bytes) = 0;
-  virtual size_t Receive(std::span<std::byte> out) = 0;
-
- protected:
-  ~NodeLink() = default;
-};
 
 class NodeChannel {
  public:
@@ -54,9 +46,12 @@ class NodeChannel {
 
   // Moves bytes between the queue and the link. True when everything queued is with the link.
   bool Flush();
-  // Takes frames from the link and hands them out. kCorrupt: the stream is not one of frames, or a
-  // handler refused one; nothing more will be received.
+  // Takes frames from the link and hands them out. kCorrupt: the stream is not one of frames, the
+  // link has lost bytes of it, or a handler refused one; nothing more will be received.
   Status Receive(Handler& handler);
+
+  // Bytes that the link and the other side have taken so far: grows while there is progress.
+  uint64_t moved() const { return moved_; }
 
  private:
   static constexpr size_t kQueueBytes = kNodeWindowBytes;
@@ -72,6 +67,7 @@ class NodeChannel {
   // Queued or sent, and not yet taken by the other side.
   uint32_t outstanding_bytes_ = 0;
   uint32_t outstanding_frames_ = 0;
+  uint64_t moved_ = 0;
   bool broken_ = false;
 };
 

@@ -30,6 +30,9 @@ class FakeLink : public NodeLink {
     return count;
   }
 
+  Status status() const override { return state; }
+
+  Status state = Status::kOk;
   size_t step = SIZE_MAX;
   size_t room = SIZE_MAX;
   std::vector<std::byte> sent;
@@ -79,6 +82,31 @@ class NodeChannelTest : public ::testing::Test {
 
 TEST(Crc32Test, IsTheOneOfZlib) {
   EXPECT_EQ(Crc32(std::as_bytes(std::span(std::string_view("123456789")))), 0xcbf43926u);
+}
+
+TEST_F(NodeChannelTest, ALinkThatLostBytesIsNotBelieved) {
+  Arrive(NodeFrameType::kPodStop, 1, "");
+  link_.incoming.push_back(std::byte{0x42});
+  link_.state = Status::kCorrupt;
+  EXPECT_EQ(channel_->Receive(collector_), Status::kCorrupt);
+  EXPECT_EQ(collector_.frames.size(), 1u);  // came before
+  link_.state = Status::kOk;
+  Arrive(NodeFrameType::kPodStop, 1, "");
+  EXPECT_EQ(channel_->Receive(collector_), Status::kCorrupt);
+  EXPECT_EQ(collector_.frames.size(), 1u);
+}
+
+TEST_F(NodeChannelTest, TellsProgress) {
+  ASSERT_TRUE(channel_->Send(NodeFrameType::kLog, 0, "1234"));
+  EXPECT_EQ(channel_->moved(), 0u);
+  link_.room = 5;
+  EXPECT_FALSE(channel_->Flush());
+  EXPECT_EQ(channel_->moved(), 5u);
+  link_.room = SIZE_MAX;
+  EXPECT_TRUE(channel_->Flush());
+  EXPECT_EQ(channel_->moved(), sizeof(NodeFrameHeader) + 4);
+  Taken(sizeof(NodeFrameHeader) + 4, 1);
+  EXPECT_EQ(channel_->moved(), 2 * (sizeof(NodeFrameHeader) + 4));
 }
 
 TEST_F(NodeChannelTest, FramesArriveWholeHoweverTheyAreCut) {

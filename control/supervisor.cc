@@ -8,7 +8,6 @@
 #include "base/align.h"
 #include "control/log.h"
 #include "control/machine.h"
-#include "drivers/pci/bar_assigner.h"
 #include "hypervisor/abi/calls.h"
 #include "runtime/runtime.h"
 
@@ -41,41 +40,45 @@ std::string_view PodName(std::string_view path) {
 
 Supervisor::Supervisor(const abi::RootInfo& info)
     : info_(info),
+      command_line_(info.command_line),
       area_(kAreaBase),
       event_(CreateEvent()),
       firmware_(area_),
-      platform_(area_, event_, kLinkBit),
+      console_(area_, event_, kLinkBit),
       channel_(*this) {}
 
 size_t Supervisor::Send(std::span<const std::byte> bytes) {
-  return have_link_ ? link_.Send(bytes) : bytes.size();
+  return link_ != nullptr ? link_->Send(bytes) : bytes.size();
 }
 
-size_t Supervisor::Receive(std::span<std::byte> out) { return have_link_ ? link_.Receive(out) : 0; }
+size_t Supervisor::Receive(std::span<std::byte> out) {
+  return link_ != nullptr ? link_->Receive(out) : 0;
+}
+
+Status Supervisor::status() const { return link_ != nullptr ? link_->status() : Status::kOk; }
+
+bool Supervisor::Drained() { return link_ == nullptr || link_->Drained(); }
+
+uint32_t Supervisor::PollInterval() const { return link_ != nullptr ? link_->PollInterval() : 0; }
 
 void Supervisor::OpenLink() {
   Text<> text;
   text << "bulkhead: no node channel: ";
-  have_link_ = StartLink(text);
-  if (!have_link_) Log(text.view());
+  link_ = ChooseLink(text);
+  if (link_ == nullptr) Log(text.view());
 }
 
-bool Supervisor::StartLink(TextWriter& why) {
-  if (!firmware_.FindPciHost(pci_, why)) return false;
-  why << "virtio console: ";
-  const auto function = VirtioConsoleDriver::Find(platform_, pci_);
-  if (!function.ok()) {
-    why << StatusName(function.status());
-    return false;
+NodeLink* Supervisor::ChooseLink(TextWriter& why) {
+  const std::string_view channel = command_line_.Find("channel").value_or("");
+  if (channel.empty()) return console_.Open(firmware_, why) ? &console_ : nullptr;
+  if (channel != "com2") {
+    why << "there is none named " << channel;
+    return nullptr;
   }
-  PciBarAssigner bars(pci_);
-  if (const Status status = bars.Assign(platform_, *function); status != Status::kOk) {
-    why << "no addresses for its registers: " << StatusName(status);
-    return false;
-  }
-  const Status status = link_.Start(platform_, *function);
-  if (status != Status::kOk) why << StatusName(status);
-  return status == Status::kOk;
+  UartRegisters* const com2 = machine::Com2();
+  if (com2 != nullptr && uart_.Open(*com2) == Status::kOk) return &uart_;
+  why << "this machine has no COM2";
+  return nullptr;
 }
 
 void Supervisor::Report(std::string_view error) {
@@ -83,6 +86,11 @@ void Supervisor::Report(std::string_view error) {
   line << "bulkhead: fatal: " << error;
   Log(line.view());
   channel_.Send(NodeFrameType::kNodeError, 0, error);
+}
+
+void Supervisor::ReportBrokenChannel() {
+  Report(status() == Status::kOk ? "the node channel carries something that is not its protocol"
+                                 : "the node channel has lost bytes");
 }
 
 bool Supervisor::OpenBundle() {
@@ -233,12 +241,19 @@ void Supervisor::LogMemory(const Pod& ended) {
   Log(line.view());
 }
 
+void Supervisor::WaitForWork(uint64_t deadline) {
+  if (const uint32_t interval = PollInterval(); interval != 0) {
+    deadline = std::min(deadline, Now() + interval * info_.counter_hz / 1'000'000);
+  }
+  const abi::Answer bits = call::EventWait(event_, deadline);
+  if (!bits.ok() && bits.status != Status::kTimedOut) Abort("supervisor: event_wait failed");
+}
+
 void Supervisor::Serve() {
   while (!AllEnded()) {
-    const abi::Answer bits = call::EventWait(event_, abi::kNever);
-    if (!bits.ok()) Abort("supervisor: event_wait failed");
+    WaitForWork(abi::kNever);
     if (channel_.Receive(*this) != Status::kOk) {
-      Report("the node channel carries something that is not its protocol");
+      ReportBrokenChannel();
       return;
     }
     // Each time another one goes first: whoever does may fill the channel.
@@ -255,37 +270,33 @@ void Supervisor::Serve() {
       pod.Finish(channel_);
     }
     channel_.Flush();
-    // With a full queue the link's next interrupt brings us back.
+    // With a full queue the link's next interrupt brings us back, or its interval.
   }
-}
-
-bool Supervisor::HasOption(std::string_view option) const {
-  std::string_view rest = info_.command_line;
-  while (!rest.empty()) {
-    const size_t end = std::min(rest.find(' '), rest.size());
-    if (rest.substr(0, end) == option) return true;
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
-  return false;
 }
 
 // There is room for it once the other side has taken enough of what came before.
 void Supervisor::SayEnd() {
-  const uint64_t deadline = Now() + kDrainSeconds * info_.counter_hz;
+  const uint64_t patience = kDrainSeconds * info_.counter_hz;
+  uint64_t moved = channel_.moved();
+  uint64_t deadline = Now() + patience;
   bool said = false;
   for (;;) {
     const bool sane = channel_.Receive(*this) == Status::kOk;
     said = said || channel_.Send(NodeFrameType::kNodeEnded, 0, std::span<const std::byte>());
     const bool flushed = channel_.Flush();
-    if (flushed && (said || !sane)) return;
+    if (flushed && Drained() && (said || !sane)) return;
+    if (channel_.moved() != moved) {
+      moved = channel_.moved();
+      deadline = Now() + patience;
+    }
     if (Now() >= deadline) return;
-    (void)call::EventWait(event_, deadline);
+    WaitForWork(deadline);
   }
 }
 
 void Supervisor::PowerOff() {
   SayEnd();
-  if (HasOption("trace")) {
+  if (command_line_.Find("trace").has_value()) {
     (void)call::SystemControl(static_cast<uint64_t>(abi::SystemOperation::kDumpTrace), 0, 0, 0);
   }
   Log("bulkhead: node ends");

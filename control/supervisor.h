@@ -15,13 +15,14 @@
 #include "base/format.h"
 #include "boot/bundle.h"
 #include "boot/elf.h"
+#include "control/command_line.h"
+#include "control/console_link.h"
 #include "control/firmware.h"
 #include "control/node_channel.h"
 #include "control/physical.h"
 #include "control/pod.h"
 #include "control/seed_pool.h"
-#include "drivers/pci/pci_host.h"
-#include "drivers/virtio/virtio_console_driver.h"
+#include "control/uart_link.h"
 #include "hypervisor/abi/types.h"
 
 namespace bulkhead {
@@ -46,10 +47,15 @@ class Supervisor final : private NodeChannel::Handler, private NodeLink {
   bool HandleFrame(NodeFrameType type, uint16_t pod, std::span<const std::byte> payload) override;
   size_t Send(std::span<const std::byte> bytes) override;
   size_t Receive(std::span<std::byte> out) override;
+  Status status() const override;
+  bool Drained() override;
+  uint32_t PollInterval() const override;
 
+  // The command line says over what the node channel goes: `channel=com2`; the virtio console if it
+  // says nothing.
   void OpenLink();
-  // False: there is none, and `why` says why.
-  bool StartLink(TextWriter& why);
+  // Null: there is none, and `why` says why.
+  NodeLink* ChooseLink(TextWriter& why);
   // False: the bundle is of no use; the reason has been reported.
   bool OpenBundle();
   // Fills the pool with what differs on every machine and at every start.
@@ -60,23 +66,25 @@ class Supervisor final : private NodeChannel::Handler, private NodeLink {
   void StartPods();
   void StartPod(std::string_view name);
   void Serve();
+  // Waits until somebody wants something, it is time to look at the link, or the machine's counter
+  // has reached `deadline`.
+  void WaitForWork(uint64_t deadline);
   bool AllEnded() const;
-  // Whether a word stands on the hypervisor's command line.
-  bool HasOption(std::string_view option) const;
   void LogMemory(const Pod& ended);
   void Report(std::string_view error);
-  // Sends what is queued and that the node ends; waits, for a bounded time, until it is all sent.
+  void ReportBrokenChannel();
+  // Sends what is queued and that the node ends; waits until it is all sent, while it goes on.
   void SayEnd();
   [[noreturn]] void PowerOff();
 
   const abi::RootInfo& info_;
+  CommandLine command_line_;
   AddressArea area_;
   uint64_t event_ = 0;
   Firmware firmware_;
-  SupervisorPlatform platform_;
-  PciHost pci_;
-  VirtioConsoleDriver link_;
-  bool have_link_ = false;
+  ConsoleLink console_;
+  UartLink uart_;
+  NodeLink* link_ = nullptr;  // null: there is none
   NodeChannel channel_;
   Bundle bundle_;
   uint64_t bundle_memory_ = 0;

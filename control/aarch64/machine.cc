@@ -40,6 +40,8 @@ void machine::SyncInstructions(std::span<const std::byte> code) {
   asm volatile("dsb ish; isb" ::: "memory");
 }
 
+UartRegisters* machine::Com2() { return nullptr; }
+
 // Firmware is called through the hypervisor: SYSTEM_OFF (Arm DEN 0022, 5.10).
 void machine::PowerOff(AcpiTables* /*tables*/) {
   const abi::Answer answer =

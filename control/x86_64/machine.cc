@@ -8,6 +8,7 @@
 
 #include "base/format.h"
 #include "control/log.h"
+#include "control/x86_64/com2.h"
 #include "control/x86_64/ports.h"
 #include "control/x86_64/real_time_clock.h"
 
@@ -64,6 +65,11 @@ bool machine::ReadRandom(std::span<std::byte> out) {
 
 // Instruction caches see stores (AMD APM 2, 7.6.1).
 void machine::SyncInstructions(std::span<const std::byte> /*code*/) {}
+
+UartRegisters* machine::Com2() {
+  static constinit ::bulkhead::Com2 com2;
+  return &com2;
+}
 
 // As the firmware's tables say.
 void machine::PowerOff(AcpiTables* tables) {

@@ -54,6 +54,7 @@ TestNode::TestNode(const TestNodeOptions& options) : decoder_(this) {
       options.bundle.empty() ? MakeTestBundle(options.architecture, options.pods) : options.bundle;
   const std::string bundle_file = directory_ / "bundle.cpio";
   const NodeFiles& files = Facts(options.architecture).files;
+  const std::string command_line = options.com2 ? "channel=com2" : "";
   QemuOptions qemu = {.architecture = options.architecture};
   if (options.uefi) {
     qemu.esp = directory_ / "esp";
@@ -62,12 +63,14 @@ TestNode::TestNode(const TestNodeOptions& options) : decoder_(this) {
   } else if (options.cd) {
     qemu.cd = directory_ / "node.iso";
     WriteFileOrDie(bundle_file, bundle);
-    const absl::Status made =
-        MakeGrubIso({.hypervisor = files.boot_image, .bundle = bundle_file}, qemu.cd, {});
+    const absl::Status made = MakeGrubIso(
+        {.hypervisor = files.boot_image, .bundle = bundle_file, .command_line = command_line},
+        qemu.cd, {});
     EXPECT_TRUE(made.ok()) << made;
   } else {
     qemu.kernel = files.boot_image;
     qemu.initrd = bundle_file;
+    qemu.append = command_line;
     WriteFileOrDie(bundle_file, bundle);
   }
   // A connected pair: no path whose length matters, and its end shows as soon as QEMU is gone.
@@ -75,9 +78,13 @@ TestNode::TestNode(const TestNodeOptions& options) : decoder_(this) {
   if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) std::abort();
   channel_ = ends[0];
   fcntl(channel_, F_SETFD, FD_CLOEXEC);
-  qemu.extra = {"-device",  "virtio-serial-pci,max_ports=1",
-                "-chardev", "socket,id=node,fd=" + std::to_string(ends[1]),
-                "-device",  "virtconsole,chardev=node"};
+  qemu.extra = {"-chardev", "socket,id=node,fd=" + std::to_string(ends[1])};
+  if (options.com2) {
+    qemu.extra.insert(qemu.extra.end(), {"-serial", "chardev:node"});
+  } else {
+    qemu.extra.insert(qemu.extra.end(), {"-device", "virtio-serial-pci,max_ports=1", "-device",
+                                         "virtconsole,chardev=node"});
+  }
   qemu.extra.insert(qemu.extra.end(), options.qemu_arguments.begin(), options.qemu_arguments.end());
   machine_.emplace(qemu);
   close(ends[1]);

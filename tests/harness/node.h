@@ -46,6 +46,7 @@ struct TestNodeOptions {
   std::string bundle = {};  // bytes; empty: made from `pods`
   bool uefi = false;        // through firmware
   bool cd = false;          // by GRUB from a CD, x86_64 only; neither: the hypervisor directly
+  bool com2 = false;        // the node channel over COM2, x86_64 only; else the virtio console
   std::vector<std::string> qemu_arguments = {};
 };
 

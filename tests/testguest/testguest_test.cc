@@ -95,6 +95,16 @@ TEST(TestGuestWithoutAnIts, AfterFirmwareSaysWhy) {
   EXPECT_TRUE(SerialContains(node.machine(), "its=on"));
 }
 
+// As for Bochs, which has no virtio; there is none here either.
+TEST(TestGuestOnACd, SpeaksOverASecondUart) {
+  TestNode node({.pods = {{.name = "tap"}}, .cd = true, .com2 = true});
+  ASSERT_TRUE(node.RunToEnd());
+  EXPECT_EQ(node.pods_announced(), 1u);
+  EXPECT_EQ(node.pod(0).end, PodEnd::kPoweredOff) << node.pod(0).reason;
+  EXPECT_TRUE(TapPassed(Architecture::kX86_64, node.pod(0).console));
+  EXPECT_EQ(node.node_error(), "");
+}
+
 struct Hostile {
   std::string mode;
   std::string reason;  // what the user is told must have this in it

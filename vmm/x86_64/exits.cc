@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/format.h"
+#include "hypervisor/abi/x86_64/vmx_errors.h"
 #include "platform/platform.h"
 #include "runtime/runtime.h"
 #include "vmm/machine.h"
@@ -66,6 +67,13 @@ void InjectPageFault(abi::VcpuState& state, uint64_t linear, uint32_t error_code
   state.inject_error = error_code;
 }
 
+const char* RefusalName(uint64_t detail) {
+  constexpr uint64_t kVmexitInvalid = ~uint64_t{0};  // AMD APM 2, appendix C
+  if (detail == kVmexitInvalid) return "VMEXIT_INVALID";
+  return (detail & abi::kVmxEntryFailure) != 0 ? abi::VmxEntryFailureName(detail)
+                                               : abi::VmxErrorName(detail);
+}
+
 void SkipInstruction(abi::VcpuState& state) { state.rip += state.instruction_length; }
 
 }  // namespace
@@ -108,8 +116,8 @@ void Platform::EndOnExit(const abi::VcpuState& state) {
       text << "triple fault at " << Hex{state.rip};
       break;
     case abi::ExitReason::kInvalidState:
-      text << "the processor refused the guest's state, code " << Hex{state.detail} << ", at "
-           << Hex{state.rip};
+      text << "the processor refused the guest's state: " << RefusalName(state.detail) << " (code "
+           << Hex{state.detail} << "), at " << Hex{state.rip};
       break;
     case abi::ExitReason::kDeadHalt:
       text << "the guest halted with interrupts off at " << Hex{state.rip};

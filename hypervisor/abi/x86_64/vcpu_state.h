@@ -20,7 +20,7 @@ enum class ExitReason : uint32_t {
   kMsrWrite = 5,
   kHypercall = 6,     // VMMCALL
   kShutdown = 7,      // triple fault
-  kInvalidState = 8,  // the processor refused to enter the guest
+  kInvalidState = 8,  // the processor refused to enter the guest; the state is as the VMM gave it
   kDeadHalt = 9,      // HLT with interrupts off: nothing can wake it
   kKicked = 10,       // somebody wants the VMM's attention
   kUnsupported = 11,  // detail: the hardware's exit code
@@ -61,13 +61,14 @@ struct VcpuState {
   ExitReason reason;
   uint32_t instruction_length;  // bytes of the exiting instruction; 0: not known (kMmio)
   uint64_t detail;              // kMmio: guest-physical address; kIo: port; kMsr*: index;
-                                // kUnsupported, kInvalidState: hardware's code
+                                // kUnsupported: hardware's code; kInvalidState: AMD-V: all
+                                // ones; VT-x: see vmx_errors.h
   uint64_t info;                // kMmio: fault's error code; kMsrWrite: value;
                                 // kIo: width | (kIoIn, kIoString, kIoRepeat)
 
   // Written by the VMM before vcpu_run; the hypervisor clears them.
   uint32_t dirty;   // VcpuDirty
-  uint32_t inject;  // VcpuInject, for the next entry
+  uint32_t inject;  // VcpuInject, for the next entry; #DB: a single step, DR6 says so
   uint32_t inject_error;
   uint32_t reserved;
 
