@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstddef>
 #include <sstream>
 #include <string>
@@ -17,7 +18,7 @@ namespace {
 
 // The least number of checks that a plan has.
 int LeastChecks(Architecture architecture) {
-  return architecture == Architecture::kX86_64 ? 363 : 110;
+  return architecture == Architecture::kX86_64 ? 363 : 122;
 }
 
 std::string Mode(const std::string& mode) { return "testguest.mode=" + mode; }
@@ -70,6 +71,28 @@ TEST(TestGuestOnACd, Runs) {
   EXPECT_EQ(node.pods_announced(), 1u);
   EXPECT_EQ(node.pod(0).end, PodEnd::kPoweredOff) << node.pod(0).reason;
   EXPECT_EQ(node.node_error(), "");
+}
+
+// Without message interrupts there is no node channel: the log says why, and what helps.
+TEST(TestGuestWithoutAnIts, DirectlyRunsAndSaysWhy) {
+  TestNode node({.architecture = Architecture::kAarch64,
+                 .pods = {{.name = "short", .cmdline = Mode("poweroff")}},
+                 .qemu_arguments = {"-machine", "its=off"}});
+  ASSERT_TRUE(node.machine().RunToEnd(std::chrono::seconds(120)));
+  EXPECT_TRUE(SerialContains(node.machine(), "no GICv3 ITS"));
+  EXPECT_TRUE(SerialContains(node.machine(), "its=on"));
+  EXPECT_TRUE(SerialContains(node.machine(), "bulkhead: pod short ended: powered off"));
+}
+
+// There QEMU's tables may list one nevertheless.
+TEST(TestGuestWithoutAnIts, AfterFirmwareSaysWhy) {
+  TestNode node({.architecture = Architecture::kAarch64,
+                 .pods = {{.name = "short", .cmdline = Mode("poweroff")}},
+                 .uefi = true,
+                 .qemu_arguments = {"-machine", "its=off"}});
+  ASSERT_TRUE(node.machine().RunToEnd(std::chrono::seconds(120)));
+  EXPECT_TRUE(SerialContains(node.machine(), "GICv3 ITS"));
+  EXPECT_TRUE(SerialContains(node.machine(), "its=on"));
 }
 
 // As for Bochs, which has no virtio; there is none here either.

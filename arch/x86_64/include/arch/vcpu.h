@@ -55,6 +55,12 @@ class Vcpu {
   // Takes this vCPU's registers off the CPU, before it runs elsewhere or goes away.
   void Unload(Cpu& cpu);
 
+  // Whoever ran it is gone without an exit: the next Run begins with what VcpuState says.
+  void Abandon() {
+    in_guest_ = false;
+    halted_ = false;
+  }
+
   // Makes an interrupt pending; true if the vCPU should wake. The argument is what vcpu_interrupt
   // takes: a vector, or 2 for an NMI.
   bool Interrupt(uint64_t vector) {
