@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Bulkhead Authors
 
-// Stands in for QEMU in the tests of the command: speaks the node channel on the descriptors that
-// QEMU would get (cli/node_machine.h). BULKHEAD_FAKE_NODE says how it behaves.
+// Stands in for the emulator in the tests of the command: speaks the node channel on the
+// descriptors that QEMU would get (cli/qemu_machine.h), or where a configuration for Bochs says.
+// BULKHEAD_FAKE_NODE says how it behaves.
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -19,7 +21,7 @@
 #include "cli/agent_decoder.h"
 #include "cli/files.h"
 #include "cli/node_decoder.h"
-#include "cli/node_machine.h"
+#include "cli/qemu_machine.h"
 
 namespace bulkhead {
 namespace {
@@ -114,6 +116,29 @@ void CheckBundle(int argc, char** argv) {
   std::exit(1);
 }
 
+// What follows `key` in `text`, up to the line's end; ends the program if that is not there.
+std::string Setting(const std::string& text, const std::string& key) {
+  const size_t at = text.find(key);
+  if (at == std::string::npos) std::exit(12);
+  const size_t start = at + key.size();
+  return text.substr(start, text.find('\n', start) - start);
+}
+
+// Puts what Bochs would use where it is for QEMU.
+void BecomeBochs(const std::string& configuration) {
+  const std::string text = ReadFile(configuration, 1 << 20).value_or("");
+  if (Setting(text, "com1: enabled=1, mode=file, dev=") != "/dev/fd/4") std::exit(13);
+  if (!FileExists(Setting(text, "path=").substr(0, std::strlen("node.iso")))) std::exit(14);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<uint16_t>(
+      std::atoi(Setting(text, "mode=socket-client, dev=127.0.0.1:").c_str())));
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) std::exit(15);
+  dup2(fd, kChannelDescriptor);
+}
+
 void Start() {
   Send(NodeFrameType::kHello, Word(kNodeProtocolVersion) + Word(1));
   SendAgent(AgentMessage::kHello, Word(kAgentProtocolVersion));
@@ -127,10 +152,16 @@ int Main(int argc, char** argv) {
   if (const char* path = std::getenv("BULKHEAD_FAKE_NODE_PID"); path != nullptr) {
     if (!WriteFileAtomically(path, std::to_string(getpid())).ok()) return 5;
   }
-  CheckBundle(argc, argv);
+  const bool bochs = argc == 6 && std::string(argv[2]) == "-f";
   if (mode == "early") {
     std::fprintf(stderr, "cannot allocate memory\n");
+    if (bochs) std::fprintf(stderr, "00p[SIM   ] >>PANIC<< no such processor\n======\n");
     return 3;
+  }
+  if (bochs) {
+    BecomeBochs(argv[3]);
+  } else {
+    CheckBundle(argc, argv);
   }
   if (mode == "fatal") {
     Log("booting\nbulkhead: fatal: this machine has no AMD-V\n");

@@ -4,14 +4,13 @@
 #include "cli/node_machine.h"
 
 #include <fcntl.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
 
+#include "cli/bochs_machine.h"
 #include "cli/failure.h"
-#include "cli/files.h"
+#include "cli/qemu_machine.h"
 
 namespace bulkhead {
 namespace {
@@ -22,98 +21,17 @@ constexpr uint64_t kFirmwareMemory = 128 * kMiB;  // the UEFI firmware's own
 // QEMU's virt machine puts the bundle 128 MiB (or half of the memory) above the memory's start.
 constexpr uint64_t kMemoryBelowBundle = 128 * kMiB;
 
-std::string SystemPartition(const NodeMachineConfig& config) {
-  return config.directory + "/esp.img";
-}
+// What differs between emulators.
+struct Emulator {
+  absl::Status (*check)(const NodeMachineConfig& config);
+  absl::StatusOr<NodeMachine> (*start)(const NodeMachineConfig& config, const RunContext& context);
+};
 
-std::string Variables(const NodeMachineConfig& config) {
-  return config.directory + "/firmware-variables.fd";
-}
+constexpr Emulator kQemu = {.check = CheckQemu, .start = StartQemu};
+constexpr Emulator kBochs = {.check = CheckBochs, .start = StartBochs};
 
-std::string FirmwareFile(const NodeMachineConfig& config, const char* FirmwareFacts::* file) {
-  return config.firmware_directory + "/" + Facts(config.arch).firmware.*file;
-}
-
-// QEMU's option syntax: a comma in a value is doubled.
-std::string Escaped(const std::string& path) {
-  std::string out;
-  for (const char c : path) out += c == ',' ? ",," : std::string(1, c);
-  return out;
-}
-
-absl::Status RunTool(const std::vector<std::string>& arguments, const RunContext& context) {
-  Command command;
-  command.arguments = arguments;
-  // mtools asks no questions and does not look for a configuration.
-  command.environment = {"MTOOLS_SKIP_CHECK=1", "MTOOLSRC=/dev/null"};
-  absl::StatusOr<CommandResult> result = RunCommand(command, context);
-  if (absl::IsNotFound(result.status())) {
-    return Failure(arguments[0], " is not installed; install the package mtools");
-  }
-  if (!result.ok()) return result.status();
-  if (result->ok()) return absl::OkStatus();
-  if (result->errors.find("No space left") != std::string::npos) {
-    return ErrnoFailure("cannot make the system partition", ENOSPC);
-  }
-  return Failure("cannot make the system partition: ", arguments[0], ": ",
-                 Printable(result->errors + result->output));
-}
-
-// A FAT file system with the loader, the bundle and the command line (UEFI 2.10, 13.3; 3.5.1.1).
-absl::Status MakeSystemPartition(const NodeMachineConfig& config, const RunContext& context) {
-  uint64_t size = 64 * kMiB;  // enough for FAT32, which has no upper limit that matters here
-  for (const std::string& file : {config.bundle, config.loader}) {
-    struct stat info;
-    if (stat(file.c_str(), &info) != 0) return ErrnoFailure("cannot read " + file, errno);
-    size += static_cast<uint64_t>(info.st_size) + kMiB;
-  }
-  size = (size + kMiB - 1) / kMiB * kMiB;
-  const std::string image = SystemPartition(config);
-  const std::string command_line = config.directory + "/cmdline";
-  BULKHEAD_RETURN_IF_FAILED(WriteFileAtomically(command_line, config.command_line));
-  BULKHEAD_RETURN_IF_FAILED(RunTool({"mformat", "-C", "-F", "-i", image, "-T",
-                                     std::to_string(size / 512), "-h", "255", "-s", "63", "::"},
-                                    context));
-  BULKHEAD_RETURN_IF_FAILED(
-      RunTool({"mmd", "-i", image, "::/EFI", "::/EFI/BOOT", "::/bulkhead"}, context));
-  const std::string boot_file = std::string("::/EFI/BOOT/") + Facts(config.arch).firmware.boot_file;
-  for (const auto& [from, to] : {std::pair{config.loader, boot_file},
-                                 {config.bundle, std::string("::/bulkhead/bundle.cpio")},
-                                 {command_line, std::string("::/bulkhead/cmdline")}}) {
-    BULKHEAD_RETURN_IF_FAILED(RunTool({"mcopy", "-i", image, from, to}, context));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status PrepareFirmware(const NodeMachineConfig& config, const RunContext& context) {
-  UniqueFd copy(open(Variables(config).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!copy.valid()) return ErrnoFailure("cannot write " + Variables(config), errno);
-  BULKHEAD_RETURN_IF_FAILED(
-      AppendFile(copy.get(), FirmwareFile(config, &FirmwareFacts::variables)));
-  return MakeSystemPartition(config, context);
-}
-
-// The machine and its CPU.
-std::vector<std::string> MachineArguments(const NodeMachineConfig& config) {
-  if (config.arch == Architecture::kAarch64) {
-    // EL2, which has VHE with this CPU, and the interrupt controller that the hypervisor drives.
-    return {"-machine", "virt,virtualization=on,gic-version=3,accel=tcg", "-cpu", "neoverse-n1"};
-  }
-  const bool kvm = config.accelerator == Accelerator::kKvm;
-  // Five-level page tables: QEMU 7.2 has them, the hypervisor's tables have four levels.
-  return {"-machine", kvm ? "q35,accel=kvm" : "q35,accel=tcg", "-cpu",
-          kvm ? "host" : "max,la57=off"};
-}
-
-absl::Status MakeSocketPair(UniqueFd* ours, UniqueFd* theirs) {
-  int fds[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
-    return ErrnoFailure("cannot make a socket", errno);
-  }
-  ours->reset(fds[0]);
-  theirs->reset(fds[1]);
-  fcntl(fds[0], F_SETFL, O_NONBLOCK);
-  return absl::OkStatus();
+const Emulator& EmulatorOf(MachineKind machine) {
+  return machine == MachineKind::kBochs ? kBochs : kQemu;
 }
 
 }  // namespace
@@ -129,78 +47,23 @@ uint64_t NodeMemory(Architecture arch, uint64_t pod_memory, uint64_t bundle_size
   return (size + kMiB - 1) / kMiB * kMiB;
 }
 
-absl::Status CheckFirmware(const NodeMachineConfig& config) {
-  for (const auto file : {&FirmwareFacts::code, &FirmwareFacts::variables}) {
-    const std::string path = FirmwareFile(config, file);
-    if (FileExists(path)) continue;
-    return Failure("the UEFI firmware ", path, " is missing; install the package ",
-                   Facts(config.arch).firmware.package, ", or use --firmware direct");
-  }
-  return absl::OkStatus();
+std::string EmulatorProgram(MachineKind machine, Architecture arch) {
+  return machine == MachineKind::kBochs ? "bochs" : Facts(arch).qemu;
 }
 
-absl::Status NoQemu(const NodeMachineConfig& config) {
-  return Failure(config.qemu, " is not installed; install the package ",
-                 Facts(config.arch).qemu_package);
-}
-
-std::vector<std::string> QemuArguments(const NodeMachineConfig& config) {
-  const std::string channel = std::to_string(kChannelDescriptor);
-  const std::string serial = std::to_string(kSerialDescriptor);
-  std::vector<std::string> out = {config.qemu};
-  const auto add = [&](const std::vector<std::string>& words) {
-    out.insert(out.end(), words.begin(), words.end());
-  };
-  add(MachineArguments(config));
-  add({"-smp", "1", "-m", std::to_string(config.memory / kMiB) + "M", "-nodefaults",
-       "-no-user-config", "-display", "none", "-no-reboot", "-chardev",
-       "socket,id=com1,fd=" + serial, "-serial", "chardev:com1", "-device",
-       "virtio-serial-pci,max_ports=1", "-chardev", "socket,id=node,fd=" + channel, "-device",
-       "virtconsole,chardev=node"});
-  if (config.firmware == FirmwareKind::kUefi) {
-    add({"-drive",
-         "if=pflash,format=raw,unit=0,readonly=on,file=" +
-             Escaped(FirmwareFile(config, &FirmwareFacts::code)),
-         "-drive", "if=pflash,format=raw,unit=1,file=" + Escaped(Variables(config)), "-drive",
-         "if=none,id=esp,format=raw,readonly=on,file=" + Escaped(SystemPartition(config)),
-         "-device", "virtio-blk-pci,drive=esp,bootindex=0",
-         // AAVMF would wait five seconds for a key.
-         "-boot", "menu=on,splash-time=0"});
-  } else {
-    add({"-kernel", config.boot_image, "-initrd", config.bundle, "-append", config.command_line});
-  }
-  if (config.gdb) add({"-s", "-S"});
-  return out;
+absl::Status CheckMachine(const NodeMachineConfig& config) {
+  return EmulatorOf(config.machine).check(config);
 }
 
 absl::StatusOr<NodeMachine> StartNode(const NodeMachineConfig& config, const RunContext& context) {
-  if (config.firmware == FirmwareKind::kUefi) {
-    BULKHEAD_RETURN_IF_FAILED(PrepareFirmware(config, context));
-  }
-  UniqueFd channel;
-  UniqueFd channel_theirs;
-  UniqueFd serial;
-  UniqueFd serial_theirs;
-  BULKHEAD_RETURN_IF_FAILED(MakeSocketPair(&channel, &channel_theirs));
-  BULKHEAD_RETURN_IF_FAILED(MakeSocketPair(&serial, &serial_theirs));
+  return EmulatorOf(config.machine).start(config, context);
+}
+
+absl::StatusOr<MachineOutput> MakeOutputPipe() {
   int fds[2];
   if (pipe2(fds, O_CLOEXEC) != 0) return ErrnoFailure("cannot make a pipe", errno);
-  UniqueFd errors(fds[0]);
-  const UniqueFd errors_theirs(fds[1]);
-  fcntl(errors.get(), F_SETFL, O_NONBLOCK);
-
-  Command command;
-  command.arguments = QemuArguments(config);
-  command.environment = {"TMPDIR=" + config.directory};
-  command.descriptors = {{channel_theirs.get(), kChannelDescriptor},
-                         {serial_theirs.get(), kSerialDescriptor},
-                         {errors_theirs.get(), STDERR_FILENO}};
-  absl::StatusOr<ChildProcess> process = ChildProcess::Start(command);
-  if (absl::IsNotFound(process.status())) {
-    return NoQemu(config);
-  }
-  if (!process.ok()) return process.status();
-  return NodeMachine{*std::move(process), std::move(channel), std::move(serial), std::move(errors)};
+  fcntl(fds[0], F_SETFL, O_NONBLOCK);
+  return MachineOutput{UniqueFd(fds[0]), UniqueFd(fds[1])};
 }
 
 }  // namespace bulkhead

@@ -4,9 +4,9 @@
 #ifndef BULKHEAD_CLI_NODE_MACHINE_H_
 #define BULKHEAD_CLI_NODE_MACHINE_H_
 
+#include <chrono>
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "cli/accelerator.h"
@@ -18,17 +18,19 @@ namespace bulkhead {
 
 // The virtual machine in which a node runs on a developer's machine.
 struct NodeMachineConfig {
+  MachineKind machine = MachineKind::kQemu;
   Architecture arch = Architecture::kX86_64;
-  std::string qemu;        // program
-  std::string boot_image;  // of the hypervisor, for a direct start
+  std::string program;     // the emulator
+  std::string boot_image;  // of the hypervisor, for a start without firmware, or by GRUB
   std::string bundle;      // file
   std::string command_line;
-  uint64_t memory = 0;                          // bytes
+  uint64_t memory = 0;    // bytes, whole MiB
+  std::string directory;  // ours, for the machine's files
+  // QEMU's alone:
   Accelerator accelerator = Accelerator::kTcg;  // KVM on x86_64 only
   FirmwareKind firmware = FirmwareKind::kDirect;
   std::string loader;              // the UEFI application
   std::string firmware_directory;  // where the firmware's files are
-  std::string directory;           // ours, for the machine's files
   bool gdb = false;
 };
 
@@ -37,28 +39,36 @@ struct NodeMachineConfig {
 uint64_t NodeMemory(Architecture arch, uint64_t pod_memory, uint64_t bundle_size,
                     FirmwareKind firmware);
 
-// Whether the UEFI firmware is in its directory, else what to do about it.
-absl::Status CheckFirmware(const NodeMachineConfig& config);
-// That QEMU is not installed, and what to do about it.
-absl::Status NoQemu(const NodeMachineConfig& config);
+// Name of the emulator's program.
+std::string EmulatorProgram(MachineKind machine, Architecture arch);
 
-// Descriptors of the child for the node channel and the first serial port.
-inline constexpr int kChannelDescriptor = 3;
-inline constexpr int kSerialDescriptor = 4;
-
-// The arguments of QEMU, [0] is the program.
-std::vector<std::string> QemuArguments(const NodeMachineConfig& config);
+// Whether what the machine is made of is installed, else what to do about it.
+absl::Status CheckMachine(const NodeMachineConfig& config);
 
 // A started machine. Killed and reaped when this object ends.
 struct NodeMachine {
   ChildProcess process;
   UniqueFd channel;  // the node channel; non-blocking
-  UniqueFd serial;   // the serial port's output; non-blocking
-  UniqueFd errors;   // QEMU's stderr; non-blocking
+  UniqueFd serial;   // the first UART's output; non-blocking
+  UniqueFd errors;   // the emulator's stderr; non-blocking
+  const char* name = "QEMU";
+  // In the line on stderr with which the emulator gives up, before what is wrong; empty: it is the
+  // last line.
+  const char* failure_mark = "";
+  // How long a pod may take to start, and a node to power off.
+  std::chrono::seconds boot_limit{180};
+  std::chrono::seconds end_limit{5};
 };
 
-// Makes what the firmware needs and starts QEMU.
+// Makes what the machine needs and starts it.
 absl::StatusOr<NodeMachine> StartNode(const NodeMachineConfig& config, const RunContext& context);
+
+// The descriptors of a machine that NodeMachine has the other ends of.
+struct MachineOutput {
+  UniqueFd ours;  // non-blocking
+  UniqueFd theirs;
+};
+absl::StatusOr<MachineOutput> MakeOutputPipe();
 
 }  // namespace bulkhead
 

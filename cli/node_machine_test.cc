@@ -12,6 +12,7 @@
 #include "cli/accelerator.h"
 #include "cli/node_log.h"
 #include "cli/progress.h"
+#include "cli/qemu_machine.h"
 
 namespace bulkhead {
 namespace {
@@ -44,7 +45,7 @@ bool Has(const std::vector<std::string>& words, const std::string& word) {
 NodeMachineConfig Config(Architecture arch) {
   NodeMachineConfig config;
   config.arch = arch;
-  config.qemu = Facts(arch).qemu;
+  config.program = EmulatorProgram(MachineKind::kQemu, arch);
   config.boot_image = "/h";
   config.bundle = "/b";
   config.memory = uint64_t{300} << 20;
@@ -84,17 +85,25 @@ TEST(Qemu, Arm64HasEl2AndGicV3) {
 
 TEST(Qemu, WhatIsMissingNamesThePackage) {
   NodeMachineConfig config = Config(Architecture::kAarch64);
+  config.program = "/bin/sh";
+  EXPECT_TRUE(CheckMachine(config).ok());
   config.firmware_directory = "/nonexistent";
-  EXPECT_EQ(CheckFirmware(config).message(),
+  EXPECT_TRUE(CheckMachine(config).ok());
+  config.firmware = FirmwareKind::kUefi;
+  EXPECT_EQ(CheckMachine(config).message(),
             "the UEFI firmware /nonexistent/AAVMF_CODE.fd is missing; install the package "
             "qemu-efi-aarch64, or use --firmware direct");
-  EXPECT_EQ(NoQemu(config).message(),
-            "qemu-system-aarch64 is not installed; install the package qemu-system-arm");
-  config = Config(Architecture::kX86_64);
-  config.firmware_directory = "/nonexistent";
-  EXPECT_NE(std::string(CheckFirmware(config).message()).find("package ovmf"), std::string::npos);
-  EXPECT_EQ(NoQemu(config).message(),
-            "qemu-system-x86_64 is not installed; install the package qemu-system-x86");
+  config.arch = Architecture::kX86_64;
+  EXPECT_NE(std::string(CheckMachine(config).message()).find("package ovmf"), std::string::npos);
+  config.program = "absent-emulator";
+  EXPECT_EQ(CheckMachine(config).message(),
+            "absent-emulator is not installed; install the package qemu-system-x86");
+  config.arch = Architecture::kAarch64;
+  EXPECT_EQ(CheckMachine(config).message(),
+            "absent-emulator is not installed; install the package qemu-system-arm");
+  config.machine = MachineKind::kBochs;
+  EXPECT_EQ(CheckMachine(config).message(),
+            "absent-emulator is not installed; install the package bochs, or use --machine qemu");
 }
 
 TEST(Qemu, MemoryHoldsPodAndBundle) {

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "cli/failure.h"
 
@@ -44,8 +45,8 @@ NodeSession::NodeSession(NodeMachine* machine, const SessionOptions& options,
       console_log_([this](const std::string& line) {
         if (options_.verbose) err_.AppendLine("kernel: " + line);
       }),
-      qemu_log_([this](const std::string& line) {
-        if (options_.verbose) err_.AppendLine("qemu: " + line);
+      machine_log_([this](const std::string& line) {
+        if (options_.verbose) err_.AppendLine("machine: " + line);
       }) {}
 
 SessionResult NodeSession::Run() {
@@ -117,7 +118,7 @@ void NodeSession::Step() {
   if ((fds[kChannel].revents & POLLOUT) != 0) FlushToNode();
   if ((fds[kChannel].revents & ~POLLOUT) != 0) ReadChannel();
   if (fds[kSerial].revents != 0) ReadLog(&machine_->serial, &serial_log_);
-  if (fds[kErrors].revents != 0) ReadLog(&machine_->errors, &qemu_log_);
+  if (fds[kErrors].revents != 0) ReadLog(&machine_->errors, &machine_log_);
   if (fds[kProcess].revents != 0) MachineEnded();
   if (fds[kStdin].revents != 0) ReadStdin();
   for (OutputSink* sink : {&out_, &err_}) {
@@ -258,7 +259,7 @@ void NodeSession::MachineEnded() {
   machine_gone_ = true;
   machine_->process.Wait();
   serial_log_.Finish();
-  qemu_log_.Finish();
+  machine_log_.Finish();
   End(kExitOwnError, EarlyDeath());
 }
 
@@ -267,8 +268,10 @@ std::string NodeSession::EarlyDeath() const {
     return "the node failed: " + fatal.substr(sizeof(kFatal) - 1) + kSeeLog;
   }
   const std::optional<int> status = machine_->process.Poll();
-  if (!hello_ && !qemu_log_.lines().empty()) {
-    return "QEMU failed: " + qemu_log_.lines().back();
+  if (const std::string error = machine_log_.Find(machine_->failure_mark);
+      !hello_ && !error.empty()) {
+    return std::string(machine_->name) +
+           " failed: " + error.substr(std::strlen(machine_->failure_mark));
   }
   std::string how;
   if (status.has_value() && WIFSIGNALED(*status)) {

@@ -90,7 +90,7 @@ class NodeSession final : private NodeFrameHandler, private AgentHandler {
   OutputSink err_;
   NodeLog serial_log_;
   NodeLog console_log_;
-  NodeLog qemu_log_;
+  NodeLog machine_log_;
 
   std::string to_agent_;  // messages that wait for credit
   std::string to_node_;   // frames that wait for the socket

@@ -22,7 +22,8 @@ constexpr char kEmptyMark[] = "\x01";
 
 constexpr char kDescription[] =
     "Runs a container image as a pod in its own virtual machine, on the Bulkhead microhypervisor\n"
-    "in QEMU. The container's output is this command's output, its exit status this command's.";
+    "in an emulated machine. The container's output is this command's output, its exit status this "
+    "command's.";
 
 constexpr char kFooter[] = R"(IMAGE is one of
   example:NAME             a sample image made from Debian packages; try example:hello
@@ -86,6 +87,17 @@ absl::Status CheckRun(RunOptions* run) {
   return absl::OkStatus();
 }
 
+// What the other machine cannot do is refused by name.
+absl::Status CheckBochsRun(const RunOptions& run, bool firmware) {
+  const auto refused = [](const char* option, const char* why) {
+    return Failure(option, " does not go with --machine bochs, ", why, "; leave one of them out");
+  };
+  if (run.arch != Architecture::kX86_64) return refused("--arch arm64", "which is a PC");
+  if (firmware) return refused("--firmware", "which boots a CD by its own BIOS");
+  if (run.gdb) return refused("--gdb", "whose debugger is another");
+  return absl::OkStatus();
+}
+
 // CLI11's own words, with the advice that is ours.
 absl::Status UsageFailure(const std::string& what, bool run) {
   return Failure(Printable(what), "; see 'bulkhead ", run ? "run " : "", "--help'");
@@ -133,6 +145,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
   RunOptions run;
   std::string memory;
   std::string entrypoint;
+  std::string machine = "qemu";
   std::string firmware = "direct";
   std::string pull = "missing";
   std::string cpus = "1";
@@ -183,14 +196,19 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
       ->type_name("FILE");
   command->add_option("--timeout", run.timeout, "Stop the container after so many seconds")
       ->type_name("SECONDS");
-  command->add_option("--firmware", firmware, "How the node boots: direct (default) or uefi")
-      ->type_name("KIND");
+  command
+      ->add_option("--machine", machine,
+                   "What the node runs in: qemu (default), or bochs, which has VT-x; amd64 only")
+      ->type_name("MACHINE");
+  CLI::Option* firmware_option =
+      command->add_option("--firmware", firmware, "How the node boots: direct (default) or uefi")
+          ->type_name("KIND");
   command->add_flag("--verbose", run.verbose, "Show the node's and the kernel's log on stderr");
   command->add_flag("-q,--quiet", run.quiet, "Do not show progress");
   command->add_flag("--trace", run.trace,
                     "Show the hypervisor's trace of exits and calls at the end");
   command->add_flag("--gdb", run.gdb, "Start stopped, with QEMU's gdb stub on port 1234");
-  command->add_option("--qemu-binary", run.qemu_binary)->group("");
+  command->add_option("--emulator", run.emulator)->group("");
   command->add_option("--firmware-directory", run.firmware_directory)->group("");
 
   // CLI11 takes them from the back. It cannot tell `--entrypoint=` from an option without its
@@ -255,6 +273,12 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
     run.firmware = FirmwareKind::kUefi;
   } else if (firmware != "direct") {
     return Failure("there is no firmware '", Printable(firmware), "'; use direct or uefi");
+  }
+  if (machine == "bochs") {
+    run.machine = MachineKind::kBochs;
+    BULKHEAD_RETURN_IF_FAILED(CheckBochsRun(run, firmware_option->count() > 0));
+  } else if (machine != "qemu") {
+    return Failure("there is no machine '", Printable(machine), "'; use qemu or bochs");
   }
   if (pull == "always") {
     run.pull = PullPolicy::kAlways;

@@ -16,6 +16,7 @@ namespace bulkhead {
 
 inline constexpr char kVersion[] = "0.1";
 
+enum class MachineKind { kQemu, kBochs };
 enum class FirmwareKind { kDirect, kUefi };
 enum class PullPolicy { kMissing, kAlways, kNever };
 
@@ -35,13 +36,14 @@ struct RunOptions {
   Architecture arch = Architecture::kX86_64;
   std::string kernel;    // file; empty: the default
   uint32_t timeout = 0;  // seconds; 0: none
+  MachineKind machine = MachineKind::kQemu;
   FirmwareKind firmware = FirmwareKind::kDirect;
   PullPolicy pull = PullPolicy::kMissing;
   bool verbose = false;
   bool quiet = false;
   bool trace = false;
   bool gdb = false;
-  std::string qemu_binary;         // for tests; empty: the system's
+  std::string emulator;            // for tests; empty: the system's
   std::string firmware_directory;  // for tests; empty: the system's
 };
 

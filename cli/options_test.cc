@@ -39,6 +39,20 @@ TEST(Options, Defaults) {
   EXPECT_FALSE(run.entrypoint.has_value());
   EXPECT_EQ(run.firmware, FirmwareKind::kDirect);
   EXPECT_EQ(run.arch, Architecture::kX86_64);
+  EXPECT_EQ(run.machine, MachineKind::kQemu);
+}
+
+TEST(Options, BochsIsAPcWithABios) {
+  EXPECT_EQ(Parse({"--machine", "bochs", "i"}).machine, MachineKind::kBochs);
+  EXPECT_EQ(Parse({"--machine=qemu", "--firmware", "uefi", "i"}).machine, MachineKind::kQemu);
+  for (const Words& words :
+       {Words{"--arch", "arm64"}, {"--firmware", "uefi"}, {"--firmware", "direct"}, {"--gdb"}}) {
+    Words all = {"run", "--machine", "bochs", "i"};
+    all.insert(all.begin() + 1, words.begin(), words.end());
+    const std::string error = Error(all);
+    EXPECT_TRUE(error.starts_with(words[0])) << error;
+    EXPECT_NE(error.find("--machine bochs"), std::string::npos) << error;
+  }
 }
 
 TEST(Options, ArchitecturesHaveTwoNames) {
@@ -107,12 +121,13 @@ TEST(Options, HelpAndVersion) {
   }
   const std::string help = ParseCommandLine({"run", "--help"})->text;
   for (const char* word :
-       {"--memory", "--cpus", "--env", "--workdir", "--user", "--entrypoint", "--name", "--arch",
-        "--kernel", "--timeout", "--firmware", "--verbose", "--quiet", "--hostname", "--trace",
-        "--gdb", "--pull", "docker-archive:", "[COMMAND [ARG...]]"}) {
+       {"--memory",     "--cpus",    "--env",     "--workdir",       "--user",
+        "--entrypoint", "--name",    "--arch",    "--kernel",        "--timeout",
+        "--firmware",   "--machine", "--verbose", "--quiet",         "--hostname",
+        "--trace",      "--gdb",     "--pull",    "docker-archive:", "[COMMAND [ARG...]]"}) {
     EXPECT_NE(help.find(word), std::string::npos) << word;
   }
-  EXPECT_EQ(help.find("--qemu-binary"), std::string::npos);
+  EXPECT_EQ(help.find("--emulator"), std::string::npos);
   EXPECT_EQ(ParseCommandLine({"--version"})->text, std::string("bulkhead ") + kVersion + "\n");
 }
 
@@ -131,6 +146,8 @@ TEST(Options, SaysWhatIsWrongAndWhatToDo) {
            {"run", "--timeout", "soon", "i"},
            {"run", "--timeout", "-1", "i"},
            {"run", "--firmware", "bios", "i"},
+           {"run", "--machine", "vax", "i"},
+           {"run", "--machine", "bochs", "--gdb", "i"},
            {"run", "--arch", "s390x", "i"},
            {"run", "--name", "../x", "i"},
            {"run", "--workdir", "relative", "i"},

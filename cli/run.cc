@@ -24,16 +24,17 @@ absl::StatusOr<SessionResult> RunPod(const RunOptions& options, const std::strin
   BULKHEAD_ASSIGN_OR_RETURN(const ImageReference reference, ParseImageReference(options.image));
   const ArchitectureFacts& facts = Facts(options.arch);
   NodeMachineConfig machine_config;
+  machine_config.machine = options.machine;
   machine_config.arch = options.arch;
-  machine_config.qemu = options.qemu_binary.empty() ? facts.qemu : options.qemu_binary;
-  // What cannot work is said before anything is fetched.
-  if (FindProgram(machine_config.qemu).empty()) return NoQemu(machine_config);
+  machine_config.program =
+      options.emulator.empty() ? EmulatorProgram(options.machine, options.arch) : options.emulator;
   machine_config.firmware_directory =
       options.firmware_directory.empty() ? facts.firmware.directory : options.firmware_directory;
-  const InstalledFiles files(program);
   machine_config.firmware = options.firmware;
+  // What cannot work is said before anything is fetched.
+  BULKHEAD_RETURN_IF_FAILED(CheckMachine(machine_config));
+  const InstalledFiles files(program);
   if (options.firmware == FirmwareKind::kUefi) {
-    BULKHEAD_RETURN_IF_FAILED(CheckFirmware(machine_config));
     BULKHEAD_ASSIGN_OR_RETURN(machine_config.loader, files.Find(facts.files.loader));
   } else {
     BULKHEAD_ASSIGN_OR_RETURN(machine_config.boot_image, files.Find(facts.files.boot_image));
@@ -55,7 +56,7 @@ absl::StatusOr<SessionResult> RunPod(const RunOptions& options, const std::strin
   machine_config.memory = NodeMemory(options.arch, options.memory, bundle.size, options.firmware);
   // The hypervisor runs x86_64 guests through AMD-V only, so far. On arm64 machines KVM that gives
   // guests EL2 is rare, and not used.
-  if (options.arch == Architecture::kX86_64) {
+  if (options.machine == MachineKind::kQemu && options.arch == Architecture::kX86_64) {
     machine_config.accelerator = ChooseAccelerator(ReadHostFacts(), /*need_svm=*/true);
   }
   machine_config.gdb = options.gdb;
@@ -69,6 +70,8 @@ absl::StatusOr<SessionResult> RunPod(const RunOptions& options, const std::strin
   session_options.trace = options.trace;
   session_options.gdb = options.gdb;
   session_options.timeout = options.timeout;
+  session_options.boot_limit = machine.boot_limit;
+  session_options.end_limit = machine.end_limit;
   NodeSession session(&machine, session_options, context);
   return session.Run();
 }

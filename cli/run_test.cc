@@ -78,7 +78,7 @@ class RunTest : public testing::Test {
 
   Command MakeCommand(const std::string& mode, std::vector<std::string> words) {
     Command command;
-    command.arguments = {"cli/bulkhead_alone", "run",      "--qemu-binary",
+    command.arguments = {"cli/bulkhead_alone", "run",      "--emulator",
                          "cli/fake_node",      "--kernel", work_.path() + "/kernel"};
     command.arguments.insert(command.arguments.end(), words.begin(), words.end());
     command.environment = {"BULKHEAD_FILES=" + work_.path() + "/files",
@@ -279,7 +279,7 @@ TEST_F(RunTest, Arm64NeedsItsOwn) {
   ExpectFailure(Run("output", {"--arch", "arm64", "--firmware", "uefi", "--firmware-directory",
                                work_.path(), App()}),
                 {"AAVMF_CODE.fd", "install the package qemu-efi-aarch64", "--firmware direct"});
-  ExpectFailure(Run("output", {"--arch", "arm64", "--qemu-binary", "absent-qemu", App()}),
+  ExpectFailure(Run("output", {"--arch", "arm64", "--emulator", "absent-qemu", App()}),
                 {"install the package qemu-system-arm"});
 }
 
@@ -307,7 +307,21 @@ TEST_F(RunTest, TooLittleMemory) {
 }
 
 TEST_F(RunTest, NoQemu) {
-  ExpectFailure(Run("output", {"--qemu-binary", "absent-qemu", App()}), {"not installed"});
+  ExpectFailure(Run("output", {"--emulator", "absent-qemu", App()}), {"not installed"});
+}
+
+TEST_F(RunTest, InBochs) {
+  const CommandResult result = Run("output", {"--machine", "bochs", App()});
+  EXPECT_EQ(WEXITSTATUS(result.status), 7) << result.errors;
+  EXPECT_EQ(result.output.size(), 1u << 20);
+  EXPECT_EQ(result.errors, "to stderr\n");
+  ExpectFailure(Run("early", {"--machine", "bochs", App()}), {"Bochs failed: no such processor"});
+  ExpectFailure(Run("fatal", {"--machine", "bochs", App()}), {"this machine has no AMD-V"});
+  ExpectFailure(Run("crash", {"--machine", "bochs", App()}), {"signal 9"});
+  ExpectFailure(Run("output", {"--machine", "bochs", "-m", "4g", App()}),
+                {"Bochs has at most 2048", "--memory"});
+  ExpectFailure(Run("output", {"--machine", "bochs", "--emulator", "absent", App()}),
+                {"install the package bochs"});
 }
 
 TEST_F(RunTest, NoFirmware) {

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
 
 #include "cli/failure.h"
 
@@ -28,6 +29,7 @@ void BecomeCommand(const Command& command, pid_t parent, const char* path, char*
                    char* const* envp, int high) {
   prctl(PR_SET_PDEATHSIG, command.death_signal);
   if (getppid() != parent) _exit(125);  // it ended before the line above
+  if (command.new_session) setsid();
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -104,10 +106,12 @@ std::string FindProgram(const std::string& name) {
 }
 
 absl::StatusOr<ChildProcess> ChildProcess::Start(const Command& command) {
-  const std::string path = FindProgram(command.arguments[0]);
+  std::string path = FindProgram(command.arguments[0]);
   if (path.empty()) {
     return absl::NotFoundError(absl::StrCat("there is no program ", command.arguments[0]));
   }
+  // As we see it: the child looks from another directory.
+  if (!command.directory.empty()) path = std::filesystem::absolute(path);
   if (command.descriptors.size() > 16) return Failure("too many descriptors for a command");
   int high = 10;
   for (const auto& [ours, theirs] : command.descriptors) high = std::max({high, theirs + 1});

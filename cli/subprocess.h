@@ -25,6 +25,8 @@ struct Command {
   // Descriptor of ours -> the child's. stdin, stdout and stderr are /dev/null unless given.
   std::vector<std::pair<int, int>> descriptors;
   int death_signal = 9;  // what the child gets when we end
+  // What a terminal's keys and its end send to us, the child does not get.
+  bool new_session = false;
 };
 
 // A running child. Never left behind: the destructor kills and reaps it, by its number.

@@ -83,7 +83,7 @@ TEST(Refused, Options) {
 }
 
 TEST(Refused, MissingQemu) {
-  EXPECT_TRUE(IsOneLine(*Bulkhead({"run", "--qemu-binary", "/nonexistent/qemu", "example:hello"}),
+  EXPECT_TRUE(IsOneLine(*Bulkhead({"run", "--emulator", "/nonexistent/qemu", "example:hello"}),
                         125, {"/nonexistent/qemu is not installed"}));
 }
 
