@@ -73,8 +73,7 @@ class GuestExits {
     if (!vcpu_.in_guest_) {
       TakeState(state);
       vcpu_.in_guest_ = true;
-    }
-    if (vcpu_.halted_) {
+    } else if (vcpu_.halted_) {
       vcpu_.apic_.Expire(ReadTsc());
       if (!vcpu_.HasPendingInterrupt()) return RunOutcome::kHalted;
       vcpu_.halted_ = false;
@@ -151,7 +150,9 @@ class GuestExits {
     const bool by_instruction =
         type >= kEventSoftware ||
         (type == kEventException && (vector == kBreakpoint || vector == kOverflow));
-    if (!by_instruction) self().Inject(event, error);
+    // VT-x may set other bits, which an entry refuses (Intel SDM 3C, 25.9.3).
+    constexpr uint32_t kMeant = kEventValid | kEventHasError | kEventTypeMask | kEventVectorMask;
+    if (!by_instruction) self().Inject(event & kMeant, error);
   }
 
   RunOutcome SendInterrupt() {
@@ -164,6 +165,7 @@ class GuestExits {
       return Leave(state, abi::ExitReason::kDeadHalt, 0, 0, kLengthHlt, true);
     }
     Advance(kLengthHlt);
+    if (self().HasEvent()) return RunOutcome::kInterrupted;  // a single step
     vcpu_.halted_ = true;
     return RunOutcome::kHalted;
   }
@@ -356,6 +358,13 @@ class GuestExits {
     const uint32_t inject = ReadOnce(state.inject);
     const uint32_t dirty = ReadOnce(state.dirty);
     if ((inject | dirty) == 0) return;
+    if ((dirty & abi::kDirtySystem) != 0) {
+      state.dirty = 0;
+      self().TakeSystem(state);
+      const uint64_t offset = ReadOnce(state.tsc_offset);
+      self().set_tsc_offset(offset);
+      vcpu_.apic_.set_tsc_offset(offset);
+    }
     if ((inject & abi::kInjectValid) != 0) {
       const bool has_error = (inject & abi::kInjectHasError) != 0;
       self().Inject(
@@ -363,12 +372,6 @@ class GuestExits {
           has_error ? ReadOnce(state.inject_error) : 0);
       state.inject = 0;
     }
-    if ((dirty & abi::kDirtySystem) == 0) return;
-    state.dirty = 0;
-    self().TakeSystem(state);
-    const uint64_t offset = ReadOnce(state.tsc_offset);
-    self().set_tsc_offset(offset);
-    vcpu_.apic_.set_tsc_offset(offset);
   }
 };
 

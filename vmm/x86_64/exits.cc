@@ -148,7 +148,8 @@ uint32_t Platform::ReadPort(uint64_t port, uint32_t width) const {
   if (IsPowerPort(static_cast<uint16_t>(port))) return 0;
   if (machine_.startup().debug_uart != 0 &&
       port - layout::kDebugUartPort < layout::kDebugUartPorts) {
-    return port - layout::kDebugUartPort == kUartLineStatus ? kUartEmpty : 0;
+    return port - layout::kDebugUartPort == kUartLineStatus && machine_.DebugReady() ? kUartEmpty
+                                                                                     : 0;
   }
   // Nothing there: the bus floats high.
   return AllOnes(width);
@@ -161,7 +162,7 @@ void Platform::WritePort(uint64_t port, uint32_t value) {
     return;
   }
   if (machine_.startup().debug_uart != 0 && port == layout::kDebugUartPort) {
-    machine_.DebugOutput(static_cast<std::byte>(value));
+    machine_.DebugByte(static_cast<std::byte>(value));
   }
 }
 

@@ -42,7 +42,8 @@ enum Reason : uint16_t {
 // What the qualification of a #DB exit has of DR6 (Intel SDM 3C, 28.2.1).
 constexpr uint64_t kDr6Causes = 0x600f;
 constexpr uint64_t kDr7GeneralDetect = 1 << 13;
-constexpr uint64_t kDr6GeneralDetect = 1 << 13;
+constexpr uint64_t kPendingSingleStep = 1 << 14;
+constexpr uint32_t kEventPrivileged = 5 << 8;  // by INT1
 
 // Qualification of an EPT violation (Intel SDM 3C, 28.2.1), and the bits of a page fault's error
 // code that say the same.
@@ -91,6 +92,25 @@ void Guest::BlockNmiAgain(bool unblocked) {
   vmcs_.Write(kGuestInterruptibility, vmcs_.Read(kGuestInterruptibility) | kBlockedByNmi);
 }
 
+// The exit comes before DR6 and DR7 change.
+RunOutcome Guest::Debug(uint32_t event) {
+  if ((event & kEventTypeMask) == kEventPrivileged) {
+    // INT1: a trap that says nothing in DR6. Raised as an exception it would come again.
+    set_rip(rip() + InstructionLength(1));
+    ClearInterruptShadow();
+  } else {
+    WriteDr6((ReadDr6() & ~uint64_t{0xf}) | (vmcs_.Read(kExitQualification) & kDr6Causes));
+    vmcs_.Write(kGuestDr7, vmcs_.Read(kGuestDr7) & ~kDr7GeneralDetect);
+    // The exit has taken the single step out of the pending ones, and an entry with TF and such a
+    // shadow demands it there (Intel SDM 3C, 27.3.1.5).
+    if (InterruptShadow() && (rflags() & kRflagsTf) != 0) {
+      vmcs_.Write(kGuestPendingDebug, kPendingSingleStep);
+    }
+  }
+  RaiseException(kDebug);
+  return RunOutcome::kInterrupted;
+}
+
 RunOutcome Guest::Exception(abi::VcpuState& state) {
   const uint32_t event = vmcs_.Read(kExitEvent);
   BlockNmiAgain((event & kNmiUnblocked) != 0);
@@ -105,16 +125,7 @@ RunOutcome Guest::Exception(abi::VcpuState& state) {
     asm volatile("int $18");
     return RunOutcome::kInterrupted;
   }
-  if (vector == kDebug) {
-    // The exit comes before the registers change.
-    const uint64_t causes = vmcs_.Read(kExitQualification) & kDr6Causes;
-    WriteDr6((ReadDr6() & ~uint64_t{0xf}) | causes);
-    if ((causes & kDr6GeneralDetect) != 0) {
-      vmcs_.Write(kGuestDr7, vmcs_.Read(kGuestDr7) & ~kDr7GeneralDetect);
-    }
-    RaiseException(kDebug);
-    return RunOutcome::kInterrupted;
-  }
+  if (vector == kDebug) return Debug(event);
   if (vector == kAlignmentCheck) {
     RaiseException(kAlignmentCheck, 0);
     return RunOutcome::kInterrupted;
@@ -131,7 +142,7 @@ RunOutcome Guest::TaskPriority(bool write, uint32_t gpr) {
     } else {
       vcpu_.gpr_[gpr] = value;
     }
-  } else if (const uint64_t value = Gpr(gpr); value > 0xf) {
+  } else if (const uint64_t value = Operand(gpr); value > 0xf) {
     RaiseException(kGeneralProtection, 0);
     return RunOutcome::kInterrupted;
   } else {
@@ -151,12 +162,18 @@ RunOutcome Guest::ControlRegister(abi::VcpuState& state) {
   const auto gpr = static_cast<uint32_t>(qualification >> 8 & 0xf);
   if (number == 8) return TaskPriority(access == 0, gpr);
   if (access == 0 && number == 0) {
-    vmcs_.Write(kCr0Shadow, Gpr(gpr));
+    const uint64_t value = Operand(gpr);
+    if ((value & kCr0Nw) != 0 && (value & kCr0Cd) == 0) {
+      // Both are held back: the processor would not notice.
+      RaiseException(kGeneralProtection, 0);
+    } else {
+      vmcs_.Write(kCr0Shadow, value);
+    }
     return RunOutcome::kInterrupted;
   }
   if (access == 0 && number == 4) {
-    const uint64_t value = Gpr(gpr);
-    if ((value & (kCr4Vmxe | kCr4Smxe)) != 0) {
+    const uint64_t value = Operand(gpr);
+    if ((value & ~(kGuestCr4Bits | kCr4Mce)) != 0) {
       RaiseException(kGeneralProtection, 0);
     } else {
       vmcs_.Write(kCr4Shadow, value);

@@ -25,11 +25,25 @@ constexpr uint32_t kVpidCount = 0x10000;
 constexpr uint32_t kExceptions = 1 << kDebug | 1 << kAlignmentCheck | 1 << kMachineCheck;
 
 // Bits the guest does not have as it pleases; it sees what it wrote. Caches stay on; machine
-// checks come here whether the guest has them on or not.
+// checks come here whether the guest has them on or not; what CR4 turns on must be switched.
 constexpr uint64_t kCr0Mask0 = kCr0Ne | kCr0Nw | kCr0Cd;
-constexpr uint64_t kCr4Mask0 = kCr4Vmxe | kCr4Smxe | kCr4Mce;
+constexpr uint64_t kCr4Mask0 = ~kGuestCr4Bits;
 
 constexpr uint64_t kGuestEferBits = kEferSce | kEferLme | kEferLma | kEferNxe;
+
+// Not used, or zero after a reset.
+constexpr Field32 kZero32[] = {
+    Field32(0x4006), Field32(0x4008),                    // page faults' error codes: mask, match
+    Field32(0x400a),                                     // CR3 targets
+    Field32(0x400e), Field32(0x4010),  Field32(0x4014),  // MSRs to store and load
+    kEntryEvent,     kEntryErrorCode,  kEntryInstructionLength, kGuestInterruptibility,
+    kGuestActivity,  kGuestSysenterCs, kPreemptionTimerValue,   kHostSysenterCs};
+constexpr Field64
+    kZero64[] = {kTscOffset,      kGuestDebugControl, kGuestPendingDebug, kGuestCr0,
+                 kGuestCr3,       kGuestCr4,          kCr0Shadow,         kCr4Shadow,
+                 kGuestEfer,      kGuestRip,          kGuestRsp,          kGuestRflags,
+                 Field64(0x6824), Field64(0x6826),   // the guest's SYSENTER_ESP and SYSENTER_EIP
+                 Field64(0x6c10), Field64(0x6c12)};  // the host's
 
 // In the order of Vcpu's copies.
 constexpr uint32_t kSyscallMsrs[] = {kMsrStar, kMsrLstar, kMsrCstar, kMsrSfmask};
@@ -104,6 +118,9 @@ void Guest::Initialize(HostPhysical nested_root) {
     vmcs.Write(kCr0Mask, kCr0Mask0);
     vmcs.Write(kCr4Mask, kCr4Mask0);
     vmcs.Write(kGuestPat, kPatReset);
+    // What a field has that was never written, nobody knows (Intel SDM 3C, 25.11.3).
+    for (const Field32 field : kZero32) vmcs.Write(field, uint32_t{0});
+    for (const Field64 field : kZero64) vmcs.Write(field, uint64_t{0});
     vmcs.Write(kGuestDr7, uint64_t{0x400});
   }
   // The processor may hold parts of an active one; the page may go back before it ever ran.
@@ -152,8 +169,8 @@ void Guest::TakeSystem(const abi::VcpuState& state) {
   // An unrestricted guest may have paging and protection off.
   vmcs_.Write(kGuestCr0, (cr0 & ~kCr0Mask0) | (shared.cr0_always & ~(kCr0Pe | kCr0Pg)));
   vmcs_.Write(kCr0Shadow, cr0);
-  vmcs_.Write(kGuestCr4, (cr4 & ~kCr4Mask0) | kCr4Mce | shared.cr4_always);
-  vmcs_.Write(kCr4Shadow, cr4);
+  vmcs_.Write(kGuestCr4, (cr4 & kGuestCr4Bits) | kCr4Mce | shared.cr4_always);
+  vmcs_.Write(kCr4Shadow, cr4 & (kGuestCr4Bits | kCr4Mce));
   vmcs_.Write(kGuestCr3, ReadOnce(state.cr3));
   vcpu_.outside_.cr2 = ReadOnce(state.cr2);
   vmcs_.Write(kGuestEfer, efer);
@@ -217,6 +234,8 @@ RunOutcome Guest::Enter(abi::VcpuState& state) {
 
 // An entry that failed leaves the event that it should have delivered.
 RunOutcome Guest::RefusedEntry(abi::VcpuState& state, uint64_t detail) {
+  constexpr uint64_t kByMachineCheck = abi::kVmxEntryFailure | 41;
+  if (detail == kByMachineCheck) asm volatile("int $18");
   vmcs_.Write(kEntryEvent, uint32_t{0});
   return Refused(state, detail);
 }

@@ -19,8 +19,16 @@
 namespace bulkhead::arch::vmx {
 
 // Guest interruptibility (Intel SDM 3C, 25.4.2).
+inline constexpr uint32_t kBlockedBySti = 1;
 inline constexpr uint32_t kBlockedByStiOrMovSs = 3;
 inline constexpr uint32_t kBlockedByNmi = 1 << 3;
+
+// CR4 bits that a guest turns on and off itself: those whose state is in the VMCS or switched. MCE
+// is the hypervisor's, and the guest sees its own; other bits it does not have.
+inline constexpr uint64_t kGuestCr4Bits = kCr4Vme | kCr4Pvi | kCr4Tsd | kCr4De | kCr4Pse | kCr4Pae |
+                                          kCr4Pge | kCr4Pce | kCr4Osfxsr | kCr4Osxmmexcpt |
+                                          kCr4Umip | kCr4Fsgsbase | kCr4Pcide | kCr4Osxsave |
+                                          kCr4Smep | kCr4Smap | kCr4Pke;
 
 class Guest : public GuestExits<Guest> {
  public:
@@ -34,7 +42,7 @@ class Guest : public GuestExits<Guest> {
 
   // What GuestExits asks for.
   uint64_t rip() const { return vmcs_.Read(kGuestRip); }
-  void set_rip(uint64_t value) { vmcs_.Write(kGuestRip, value); }
+  void set_rip(uint64_t value) { vmcs_.Write(kGuestRip, Wrapped(value)); }
   uint64_t rflags() const { return vmcs_.Read(kGuestRflags); }
   void set_rflags(uint64_t value) { vmcs_.Write(kGuestRflags, value); }
   uint64_t cr0() const { return Visible(kGuestCr0, kCr0Mask, kCr0Shadow); }
@@ -70,17 +78,20 @@ class Guest : public GuestExits<Guest> {
   bool NmiBlocked() const { return (vmcs_.Read(kGuestInterruptibility) & kBlockedByNmi) != 0; }
   void BlockNmi() {}  // the processor does, and IRET unblocks
   void RequestNmiWindow() {
+    // Processors need not hold back the exit for an NMI after STI, and this holds back the NMI.
+    if ((vmcs_.Read(kGuestInterruptibility) & kBlockedBySti) != 0) return RequestWindow(0xff, -1);
     vmcs_.Write(kPrimaryControls, vmcs_.Read(kPrimaryControls) | kNmiWindowExit);
   }
 
   uint32_t InstructionLength(unsigned) const { return vmcs_.Read(kExitInstructionLength); }
 
   // The preemption timer, not the local APIC's: it costs one VMWRITE, and what the core armed for
-  // itself stays as it is. It counts in steps and is rounded up: when it has run out, the deadline
-  // is past.
+  // itself stays as it is. It goes before a host interrupt that is pending (Intel SDM 3C, 26.2): a
+  // guest with a timer that is always due must not keep those out.
   void Arm(uint64_t now) {
+    constexpr uint64_t kLeastRun = 4096;  // counter ticks; an entry takes fewer
     const uint64_t deadline = std::min(vcpu_.cpu_->host_deadline, vcpu_.apic_.deadline());
-    const uint64_t left = deadline > now ? deadline - now : 0;
+    const uint64_t left = deadline > now + kLeastRun ? deadline - now : kLeastRun;
     const uint64_t steps = (left >> TheShared().timer_shift) + 1;
     vmcs_.Write(kPreemptionTimerValue,
                 static_cast<uint32_t>(std::min<uint64_t>(steps, ~uint32_t{0})));
@@ -88,7 +99,7 @@ class Guest : public GuestExits<Guest> {
   void ResumeAsPrepared() { Arm(ReadTsc()); }
 
   void TakeRegisters(uint64_t rip, uint64_t rflags) {
-    vmcs_.Write(kGuestRip, rip);
+    vmcs_.Write(kGuestRip, Wrapped(rip));
     vmcs_.Write(kGuestRflags, rflags);
     vmcs_.Write(kGuestRsp, vcpu_.gpr_[abi::kRsp]);
   }
@@ -102,6 +113,7 @@ class Guest : public GuestExits<Guest> {
   RunOutcome SlowExit(abi::VcpuState& state);
   RunOutcome RefusedEntry(abi::VcpuState& state, uint64_t detail);
   RunOutcome Exception(abi::VcpuState& state);
+  RunOutcome Debug(uint32_t event);
   RunOutcome ControlRegister(abi::VcpuState& state);
   RunOutcome TaskPriority(bool write, uint32_t gpr);
   RunOutcome Io(abi::VcpuState& state);
@@ -116,8 +128,19 @@ class Guest : public GuestExits<Guest> {
     const uint64_t hidden = vmcs_.Read(mask);
     return (vmcs_.Read(real) & ~hidden) | (vmcs_.Read(shadow) & hidden);
   }
-  uint64_t Gpr(uint32_t number) const {
-    return number == abi::kRsp ? vmcs_.Read(kGuestRsp) : vcpu_.gpr_[number];
+  // Of MOV to a control register.
+  uint64_t Operand(uint32_t gpr) const {
+    const uint64_t value = gpr == abi::kRsp ? vmcs_.Read(kGuestRsp) : vcpu_.gpr_[gpr];
+    return InLongCode() ? value : static_cast<uint32_t>(value);
+  }
+  bool InLongCode() const {
+    constexpr uint32_t kLong = 1 << 13;
+    return (efer() & kEferLma) != 0 && (vmcs_.Read(kGuestCs.access_rights) & kLong) != 0;
+  }
+  // The end of 4 GiB is the last place where 32-bit code can have an instruction; what follows is
+  // at zero, and an entry with more fails (Intel SDM 3C, 27.3.1.4).
+  uint64_t Wrapped(uint64_t rip) const {
+    return rip >> 32 != 1 || InLongCode() ? rip : static_cast<uint32_t>(rip);
   }
 
   [[no_unique_address]] CurrentVmcs vmcs_;

@@ -16,7 +16,12 @@ std::string_view CommandLine(uint64_t boot) {
   return text == 0 ? "" : reinterpret_cast<const char*>(text);
 }
 
-void DebugOutput(char c) { Out8(layout::kDebugUartPort, static_cast<uint8_t>(c)); }
+void DebugOutput(char c) {
+  constexpr uint16_t kLineStatus = 5;  // 16550: the register; and in it: room for a byte
+  constexpr uint8_t kEmpty = 0x20;
+  while ((In8(layout::kDebugUartPort + kLineStatus) & kEmpty) == 0) Relax();
+  Out8(layout::kDebugUartPort, static_cast<uint8_t>(c));
+}
 
 uint32_t ReadDevice(uint64_t address) { return ReadMmio<uint32_t>(address); }
 void WriteDevice(uint64_t address, uint32_t value) { WriteMmio<uint32_t>(address, value); }

@@ -142,6 +142,9 @@ from_real_mode:
   movl %eax, %ds
   movl %eax, %es
   movl %eax, %ss
+  xorl %eax, %eax
+  movl %eax, %fs
+  movl %eax, %gs
   movl stack64, %esp
   lidt idt32_pointer
   PROBE 4
@@ -195,9 +198,12 @@ interrupt32:
   .code16
   .globl real_mode_start, real_mode_end
 real_mode_start:
+  /* All six: real mode changes only their bases (Intel SDM 3A, 10.9.2). */
   movw $DATA16, %ax
   movw %ax, %ds
   movw %ax, %es
+  movw %ax, %fs
+  movw %ax, %gs
   movw %ax, %ss
   lidtl real_idt_pointer - real_mode_start
   movl %cr0, %eax
