@@ -27,6 +27,17 @@ constexpr uint64_t kIoIn = 1 << 0;
 constexpr uint64_t kIoString = 1 << 2;
 constexpr uint64_t kIoRepeat = 1 << 3;
 
+// EXITINFO1 of a nested page fault: an error code, and whether a page table was meant (AMD APM 2,
+// 15.25.6).
+constexpr uint64_t kNestedFaultTable = uint64_t{1} << 33;
+
+// abi::MmioInfo, with the event that was being delivered.
+uint64_t MmioInfo(uint64_t exit_info1, uint64_t event) {
+  return (exit_info1 & (abi::kMmioWrite | abi::kMmioFetch)) |
+         ((exit_info1 & kNestedFaultTable) != 0 ? abi::kMmioTable : 0) |
+         ((event & kEventValid) != 0 ? abi::kMmioDelivery : 0);
+}
+
 // Lengths without prefixes, for processors that do not report the next instruction.
 constexpr unsigned kLengthCpuid = 2;
 constexpr unsigned kLengthMsr = 2;
@@ -265,7 +276,7 @@ RunOutcome Vcpu::SlowExit(Cpu&, abi::VcpuState& state) {
                    static_cast<unsigned>(v.exit_info2 - v.rip), (info & kIoString) != 0);
     }
     case kExitNestedFault:
-      return Leave(state, ExitReason::kMmio, v.exit_info2, v.exit_info1, 0, true);
+      return Leave(state, ExitReason::kMmio, v.exit_info2, MmioInfo(v.exit_info1, event), 0, true);
     case kExitShutdown:
       return Leave(state, ExitReason::kShutdown, 0, 0, 0, true);
     case kExitInvalid:
