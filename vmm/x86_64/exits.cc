@@ -218,8 +218,17 @@ void Platform::HandleIo(abi::VcpuState& state) {
   SkipInstruction(state);
 }
 
+// There is no instruction to emulate then.
+void Platform::EndOnIndirectMmio(const abi::VcpuState& state) {
+  Text<256> text;
+  text << ((state.info & abi::kMmioTable) != 0 ? "a page table at "
+                                               : "an interrupt or exception delivered to ")
+       << Hex{state.detail} << ", where there is no memory (rip " << Hex{state.rip} << ")";
+  machine_.EndWithFault(text.view());
+}
+
 void Platform::HandleMmio(abi::VcpuState& state) {
-  constexpr uint64_t kWriteAccess = 1 << 1;  // error code of a nested page fault
+  if ((state.info & (abi::kMmioTable | abi::kMmioDelivery)) != 0) EndOnIndirectMmio(state);
   CpuState cpu = ToCpuState(state);
   MmioOutcome outcome;
   machine_.AccessDevices([&](Devices& devices) {
@@ -235,7 +244,7 @@ void Platform::HandleMmio(abi::VcpuState& state) {
             },
     };
     outcome = EmulateMmio(cpu, machine_.memory(), static_cast<GuestPhysical>(state.detail),
-                          (state.info & kWriteAccess) != 0, bus);
+                          (state.info & abi::kMmioWrite) != 0, bus);
   });
   switch (outcome.kind) {
     case MmioOutcome::Kind::kDone:

@@ -16,6 +16,17 @@ constexpr uint64_t kIoRepeat = 1 << 3;
 // EXITINFO1 of an MSR exit (AMD APM 2, 15.11).
 bool IsMsrWrite(const Vmcb& v) { return (v.exit_info1 & 1) != 0; }
 
+// EXITINFO1 of a nested page fault: an error code, and whether a page table was meant (AMD APM 2,
+// 15.25.6).
+constexpr uint64_t kNestedFaultTable = uint64_t{1} << 33;
+
+// abi::MmioInfo, with the event that was being delivered.
+uint64_t MmioInfo(uint64_t exit_info1, uint64_t event) {
+  return (exit_info1 & (abi::kMmioWrite | abi::kMmioFetch)) |
+         ((exit_info1 & kNestedFaultTable) != 0 ? abi::kMmioTable : 0) |
+         ((event & kEventValid) != 0 ? abi::kMmioDelivery : 0);
+}
+
 }  // namespace
 
 bool Guest::FastExit() {
@@ -87,7 +98,8 @@ RunOutcome Guest::SlowExit(abi::VcpuState& state) {
     case kExitIo:
       return Io(state);
     case kExitNestedFault:
-      return Leave(state, ExitReason::kMmio, v.exit_info2, v.exit_info1, 0, true);
+      return Leave(state, ExitReason::kMmio, v.exit_info2, MmioInfo(v.exit_info1, v.exit_interrupt),
+                   0, true);
     case kExitShutdown:
       return Leave(state, ExitReason::kShutdown, 0, 0, 0, true);
     case kExitXsetbv:

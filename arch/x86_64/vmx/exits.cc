@@ -45,16 +45,12 @@ constexpr uint64_t kDr7GeneralDetect = 1 << 13;
 constexpr uint64_t kPendingSingleStep = 1 << 14;
 constexpr uint32_t kEventPrivileged = 5 << 8;  // by INT1
 
-// Qualification of an EPT violation (Intel SDM 3C, 28.2.1), and the bits of a page fault's error
-// code that say the same.
+// Qualification of an EPT violation (Intel SDM 3C, 28.2.1).
 constexpr uint64_t kEptWrite = 1 << 1;
 constexpr uint64_t kEptFetch = 1 << 2;
-constexpr uint64_t kEptMapped = 7 << 3;
+constexpr uint64_t kEptLinear = 1 << 7;      // it comes from a linear address
+constexpr uint64_t kEptTranslated = 1 << 8;  // and is its translation, not a table on the way
 constexpr uint64_t kNmiUnblocked = 1 << 12;
-constexpr uint64_t kFaultPresent = 1 << 0;
-constexpr uint64_t kFaultWrite = 1 << 1;
-constexpr uint64_t kFaultUser = 1 << 2;
-constexpr uint64_t kFaultFetch = 1 << 4;
 
 }  // namespace
 
@@ -199,10 +195,13 @@ RunOutcome Guest::Io(abi::VcpuState& state) {
 RunOutcome Guest::EptViolation(abi::VcpuState& state) {
   const uint64_t qualification = vmcs_.Read(kExitQualification);
   BlockNmiAgain((qualification & kNmiUnblocked) != 0);
-  const uint64_t error = kFaultUser | ((qualification & kEptMapped) != 0 ? kFaultPresent : 0) |
-                         ((qualification & kEptWrite) != 0 ? kFaultWrite : 0) |
-                         ((qualification & kEptFetch) != 0 ? kFaultFetch : 0);
-  return Leave(state, abi::ExitReason::kMmio, vmcs_.Read(kGuestPhysicalAddress), error, 0, true);
+  const bool table = (qualification & (kEptLinear | kEptTranslated)) == kEptLinear;
+  const bool delivery = (vmcs_.Read(kVectoringEvent) & kEventValid) != 0;
+  return Leave(state, abi::ExitReason::kMmio, vmcs_.Read(kGuestPhysicalAddress),
+               ((qualification & kEptWrite) != 0 ? abi::kMmioWrite : 0) |
+                   ((qualification & kEptFetch) != 0 ? abi::kMmioFetch : 0) |
+                   (table ? abi::kMmioTable : 0) | (delivery ? abi::kMmioDelivery : 0),
+               0, true);
 }
 
 RunOutcome Guest::SlowExit(abi::VcpuState& state) {

@@ -90,8 +90,7 @@ void CheckEferBits() {
         "EFER: reserved bits raise #GP");
 }
 
-// Writes what must not be written. A processor that takes it all the same can lose its way, so one
-// that was found to take what is harmless is not tried with the rest.
+// Writes what must not be written.
 Exception TryCr0(uint64_t value) {
   const ScopedControl control;
   return Try([&] { WriteCr0(value); });
@@ -120,10 +119,10 @@ void CheckRefusals() {
       {0, kCr4Pae, "CR4.PAE stays in long mode: #GP"},
   };
   const uint64_t cr0 = ReadCr0(), cr4 = ReadCr4();
-  const bool refuses = !TryCr0(cr0 | uint64_t{1} << 32).none();
+  const bool refuses = RefusesReservedBits();
   const auto check = [refuses](const Refusal& refusal, uint64_t before, auto write) {
     if (!refuses) {
-      return Skip(refusal.what, "this processor takes reserved bits of CR0");
+      return Skip(refusal.what, kTakesReservedBits);
     }
     CheckRaises(write((before | refusal.set) & ~refusal.clear), kGeneralProtectionVector, 0,
                 refusal.what);

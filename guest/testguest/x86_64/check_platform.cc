@@ -4,6 +4,7 @@
 #include "guest/testguest/checks.h"
 #include "guest/testguest/tap.h"
 #include "guest/testguest/x86_64/interrupts.h"
+#include "guest/testguest/x86_64/processor_checks.h"
 #include "vmm/x86_64/layout.h"
 #include "vmm/x86_64/pvclock.h"
 
@@ -86,6 +87,8 @@ void CheckInterrupts() {
   }
   asm volatile("cli");
   Check(InterruptCount(kDeadlineVector) > before, "the timer interrupts a busy loop");
+  CheckInterruptShadow();
+  CheckDelivery();
 }
 
 void CheckClock() {

@@ -8,6 +8,7 @@
 // as a check.
 
 #include <cstdint>
+#include <string_view>
 
 #include "guest/testguest/x86_64/cpu.h"
 
@@ -42,6 +43,12 @@ inline constexpr uint64_t kCr4Pcide = 1 << 17;
 inline constexpr uint64_t kCr4Osxsave = 1 << 18;
 inline constexpr uint64_t kCr4Smep = 1 << 20;
 inline constexpr uint64_t kCr4Smap = 1 << 21;
+
+// Whether the processor refuses bits of CR0 that do not exist, as it should. QEMU's emulator
+// ignores them. There are things that it must not even be asked, because it loses its way or stops:
+// a check that would ask them is skipped where this is false.
+bool RefusesReservedBits();
+inline constexpr std::string_view kTakesReservedBits = "this processor takes reserved bits of CR0";
 
 // CR0 and CR4 are as they were again when it is gone.
 class ScopedControl {

@@ -39,6 +39,7 @@ class Platform {
 
  private:
   [[noreturn]] void EndOnExit(const abi::VcpuState& state);
+  [[noreturn]] void EndOnIndirectMmio(const abi::VcpuState& state);
   void HandleIo(abi::VcpuState& state);
   void HandleMmio(abi::VcpuState& state);
   void HandleCpuid(abi::VcpuState& state);
