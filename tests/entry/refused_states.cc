@@ -68,7 +68,8 @@ struct Case {
   uint64_t intel;
 };
 
-// On VT-x the hypervisor holds back what CR4 has not. AMD APM 2, 15.5.1; Intel SDM 3C, 27.2.1.3 and 27.3.1.
+// On VT-x the hypervisor holds back what CR4 has not. AMD APM 2, 15.5.1; Intel SDM 3C, 27.2.1.3
+// and 27.3.1.
 constexpr Case kCases[] = {
     {"CR0 beyond 32 bits", [](VcpuState& s) { s.cr0 |= uint64_t{1} << 32; }, kVmexitInvalid,
      kInvalidGuest},

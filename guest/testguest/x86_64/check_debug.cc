@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "guest/testguest/checks.h"
 #include "guest/testguest/tap.h"
 #include "guest/testguest/x86_64/control_registers.h"
 #include "guest/testguest/x86_64/debug_events.h"
@@ -208,8 +209,14 @@ void CheckGeneralDetect() {
 }  // namespace
 
 void CheckDebugRegisters() {
-  CheckValues();
   CheckSteps();
+  if (in_company) {
+    // QEMU 7.2 has one set of breakpoints of its own beside the guests' registers, which entries
+    // and exits do not switch: it removes one guest's for another's and crashes.
+    Skip("breakpoints", "several guests with breakpoints crash QEMU");
+    return;
+  }
+  CheckValues();
   CheckBreakpoints();
   CheckWatch();
   CheckGeneralDetect();
