@@ -332,7 +332,7 @@ TEST_P(Crash, OfTheSupervisor) {
   EXPECT_TRUE(Has(log_, "bulkhead: process 0 ended: " + words_.fault +
                             " at 0x4[0-9a-f]{5}, address 0xf[0-9a-f]{2}\n"));
   // In the thunk, which is in no line of its own, or in what that jumps to.
-  EXPECT_TRUE(Has(log_, "#0 [^\n]*::Send\\([^\n]*  (control|drivers)/[a-z_/]+.cc:"));
+  EXPECT_TRUE(Has(log_, "#0 [^\n]*::Send\\([^\n]*  (control|drivers)/[a-z_/]+.(cc|h):"));
   EXPECT_TRUE(HasFrames(log_, {{"bulkhead::ProgramMain\\(", "control/main.cc"},
                                {"RuntimeStart", "runtime/runtime.cc"}}));
   EXPECT_TRUE(Has(log_, "bulkhead: trace [0-9]+ fault " + words_.fault +
