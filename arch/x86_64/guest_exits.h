@@ -273,8 +273,8 @@ class GuestExits {
   // Not part of PrepareEntry, which most often has nothing to deliver and is short then.
   [[gnu::noinline]] static void PrepareInterrupt(Guest guest, uint64_t now) {
     guest.vcpu_.apic_.Expire(now);
-    guest.DeliverInterrupt();
     guest.Arm(now);
+    guest.DeliverInterrupt();  // may want the timer earlier
   }
 
   // Delivers the highest pending interrupt, or asks for an exit when the guest can take it.

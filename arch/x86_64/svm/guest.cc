@@ -17,6 +17,10 @@ constexpr uint32_t kFlushAll = 1;  // TLB_CONTROL (AMD APM 2, 15.16.1): works on
 // #DB and #AC can recur for ever inside their own delivery, #MC is the machine's.
 constexpr uint32_t kExceptions = 1 << kDebug | 1 << kAlignmentCheck | 1 << kMachineCheck;
 
+// How long an instruction may take until which an interrupt has to wait, emulated on a busy
+// machine.
+constexpr uint64_t kShadowsPerSecond = 20'000;
+
 // Bits a guest may set; the processor refuses entry for the rest of CR4.
 constexpr uint64_t kGuestEfer = kEferSce | kEferLme | kEferLma | kEferNxe;
 
@@ -56,8 +60,18 @@ void Guest::Load(Cpu& cpu) {
 
 // Asks for an exit when the guest can take `vector`; `held_back`: one that only the task priority
 // holds back. CR8 changes without an exit, so the processor has to compare (AMD APM 2, 15.21.4).
+// Behind STI the exit is a timer's, soon: VMRUN of QEMU forgets the shadow, and an interrupt
+// between STI and HLT is one that the guest then sleeps through.
 void Guest::RequestWindow(int vector, int held_back) {
   Vmcb& v = vmcb();
+  if (InterruptShadow() && (vector >= 0 || held_back >= 0)) {
+    vector = held_back = -1;
+    const uint64_t soon = ReadTsc() + CounterHz() / kShadowsPerSecond;
+    if (vcpu_.cpu_->armed_deadline > soon) {
+      vcpu_.cpu_->armed_deadline = soon;
+      ProgramTimer(soon);
+    }
+  }
   uint64_t control =
       v.virtual_interrupt & ~(kVirtualIrq | kVirtualIgnoreTpr | kVirtualPriorityMask);
   v.intercept1 |= kInterceptVintr;
