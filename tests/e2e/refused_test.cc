@@ -83,8 +83,8 @@ TEST(Refused, Options) {
 }
 
 TEST(Refused, MissingQemu) {
-  EXPECT_TRUE(IsOneLine(*Bulkhead({"run", "--emulator", "/nonexistent/qemu", "example:hello"}),
-                        125, {"/nonexistent/qemu is not installed"}));
+  EXPECT_TRUE(IsOneLine(*Bulkhead({"run", "--emulator", "/nonexistent/qemu", "example:hello"}), 125,
+                        {"/nonexistent/qemu is not installed"}));
 }
 
 class RefusedKernel : public testing::TestWithParam<Architecture> {
