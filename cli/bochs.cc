@@ -4,6 +4,7 @@
 #include "cli/bochs.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/substitute.h"
 #include "cli/failure.h"
 #include "cli/files.h"
 #include "cli/subprocess.h"
@@ -32,41 +33,31 @@ constexpr Part kPrograms[] = {{"grub-mkimage", "grub-common"}, {"xorriso", "xorr
 // that can be measured.
 constexpr char kDebuggerScript[] = "vb 0xf000:0xfff0\nc\nq\n";
 
+// The terminal it makes itself, and nobody looks at it. The machine's time is that of its
+// instructions, 50 million a second, and nothing makes it wait for ours. A triple fault is its end.
+// With this chipset there is ACPI to power it off.
+constexpr char kConfiguration[] = R"(display_library: term
+plugin_ctrl: unmapped=1, biosdev=1, speaker=0, parallel=0, gameport=0
+romimage: file=$0, options=fastboot
+vgaromimage: file=$1
+memory: guest=$2, host=$2
+cpu: model=$3, count=1, ips=50000000, reset_on_triple_fault=0, ignore_bad_msrs=1
+clock: sync=none
+pci: enabled=1, chipset=i440fx
+ata0-master: type=cdrom, path=$4, status=inserted
+boot: cdrom
+mouse: enabled=0
+panic: action=fatal
+error: action=$5
+info: action=ignore
+debug: action=ignore
+com1: enabled=1, mode=file, dev=/dev/fd/$6
+)";
+
 std::string Configuration(const BochsOptions& options) {
-  const uint64_t mib = options.memory >> 20;
-  std::string text = absl::StrCat(
-      // Makes itself a terminal that nobody looks at.
-      "display_library: term\n"
-      "plugin_ctrl: unmapped=1, biosdev=1, speaker=0, parallel=0, gameport=0\n"
-      "romimage: file=",
-      kBios,
-      ", options=fastboot\n"
-      "vgaromimage: file=",
-      kVideoBios,
-      "\n"
-      "memory: guest=",
-      mib, ", host=", mib,
-      "\n"
-      // A triple fault is the machine's end, not its reset. The machine's time is that of its
-      // instructions, 50 million a second, and nothing makes it wait for ours.
-      "cpu: model=",
-      options.cpu,
-      ", count=1, ips=50000000, reset_on_triple_fault=0, "
-      "ignore_bad_msrs=1\n"
-      "clock: sync=none\n"
-      // With this chipset there is ACPI to power it off.
-      "pci: enabled=1, chipset=i440fx\n"
-      "ata0-master: type=cdrom, path=",
-      kBochsCd,
-      ", status=inserted\n"
-      "boot: cdrom\n"
-      "mouse: enabled=0\n"
-      "panic: action=fatal\n"
-      "error: action=report\n"
-      "info: action=ignore\n"
-      "debug: action=ignore\n"
-      "com1: enabled=1, mode=file, dev=/dev/fd/",
-      options.serial_descriptor, "\n");
+  std::string text = absl::Substitute(
+      kConfiguration, kBios, kVideoBios, options.memory >> 20, options.cpu, kBochsCd,
+      options.log_errors ? "report" : "ignore", options.serial_descriptor);
   if (options.channel_port != 0) {
     absl::StrAppend(
         &text, "com2: enabled=1, mode=socket-client, dev=127.0.0.1:", options.channel_port, "\n");

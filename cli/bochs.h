@@ -32,6 +32,8 @@ struct BochsOptions {
   // second UART. Bochs loses no byte in either direction, and changes none: it waits for us while
   // we do not read, and takes none while its guest does not. (Its terminals do both.)
   uint16_t channel_port = 0;
+  // Write on stderr what software does wrong. Bochs counts exits of guests to that.
+  bool log_errors = false;
 };
 inline constexpr char kBochsCd[] = "node.iso";
 

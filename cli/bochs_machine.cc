@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "boot/multiboot2/grub_iso.h"
 #include "cli/bochs.h"
 #include "cli/failure.h"
@@ -19,7 +20,6 @@ namespace {
 
 // Above those that a program expects to have.
 constexpr int kSerialDescriptor = 4;
-constexpr char kChannelOption[] = "channel=com2";
 constexpr char kFailureMark[] = ">>PANIC<< ";
 // Bochs connects before it does anything else that takes time.
 constexpr std::chrono::seconds kConnectLimit(60);
@@ -29,11 +29,10 @@ constexpr std::chrono::seconds kBootLimit(900);
 constexpr std::chrono::seconds kEndLimit(20);
 
 absl::Status MakeCd(const NodeMachineConfig& config, const RunContext& context) {
-  std::string command_line = kChannelOption;
-  if (!config.command_line.empty()) command_line += " " + config.command_line;
-  return MakeGrubIso(
-      {.hypervisor = config.boot_image, .bundle = config.bundle, .command_line = command_line},
-      config.directory + "/" + kBochsCd, context);
+  return MakeGrubIso({.hypervisor = config.boot_image,
+                      .bundle = config.bundle,
+                      .command_line = absl::StrCat(kChannelOverCom2, " ", config.command_line)},
+                     config.directory + "/" + kBochsCd, context);
 }
 
 // Waits until Bochs has connected. Nothing: it ended, or did not connect; then there is a reason on
@@ -74,11 +73,15 @@ absl::StatusOr<NodeMachine> StartBochs(const NodeMachineConfig& config, const Ru
   BULKHEAD_RETURN_IF_FAILED(MakeCd(config, context));
   BULKHEAD_ASSIGN_OR_RETURN(LoopbackListener listener, LoopbackListener::Create());
   Command command;
-  BULKHEAD_ASSIGN_OR_RETURN(command.arguments, PrepareBochs({.program = config.program,
-                                                             .directory = config.directory,
-                                                             .memory = config.memory,
-                                                             .serial_descriptor = kSerialDescriptor,
-                                                             .channel_port = listener.port()}));
+  BULKHEAD_ASSIGN_OR_RETURN(
+      command.arguments,
+      PrepareBochs({.program = config.program,
+                    .directory = config.directory,
+                    .memory = config.memory,
+                    .cpu = config.bochs_cpu.empty() ? kDefaultBochsCpu : config.bochs_cpu,
+                    .serial_descriptor = kSerialDescriptor,
+                    .channel_port = listener.port(),
+                    .log_errors = config.verbose}));
   BULKHEAD_ASSIGN_OR_RETURN(MachineOutput serial, MakeOutputPipe());
   BULKHEAD_ASSIGN_OR_RETURN(MachineOutput errors, MakeOutputPipe());
   command.environment = {kBochsEnvironment, "TMPDIR=" + config.directory};

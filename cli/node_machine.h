@@ -26,13 +26,19 @@ struct NodeMachineConfig {
   std::string command_line;
   uint64_t memory = 0;    // bytes, whole MiB
   std::string directory;  // ours, for the machine's files
+  bool verbose = false;   // have the emulator say more
+  std::string bochs_cpu;  // one of Bochs' models; empty: the usual one
   // QEMU's alone:
   Accelerator accelerator = Accelerator::kTcg;  // KVM on x86_64 only
   FirmwareKind firmware = FirmwareKind::kDirect;
   std::string loader;              // the UEFI application
   std::string firmware_directory;  // where the firmware's files are
+  bool com2 = false;  // the node channel is the second UART, as Bochs'; else a virtio console
   bool gdb = false;
 };
+
+// Word of the node's command line: the channel is the second UART.
+inline constexpr char kChannelOverCom2[] = "channel=com2";
 
 // The node's memory: the pod's, the bundle (in memory once), and what hypervisor, supervisor, VMM
 // and firmware need. A multiple of 1 MiB.

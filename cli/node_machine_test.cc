@@ -61,6 +61,7 @@ TEST(Qemu, DirectAndUefi) {
   EXPECT_TRUE(Has(words, "-kernel") && Has(words, "/b") && Has(words, "300M"));
   EXPECT_TRUE(Has(words, "accel=tcg") && Has(words, "la57=off") && !Has(words, "pflash"));
   EXPECT_FALSE(Has(words, "-S"));
+  EXPECT_TRUE(Has(words, "virtconsole,chardev=node") && !Has(words, "chardev:node"));
   config.firmware = FirmwareKind::kUefi;
   config.gdb = true;
   config.accelerator = Accelerator::kKvm;

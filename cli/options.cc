@@ -209,6 +209,8 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
                     "Show the hypervisor's trace of exits and calls at the end");
   command->add_flag("--gdb", run.gdb, "Start stopped, with QEMU's gdb stub on port 1234");
   command->add_option("--emulator", run.emulator)->group("");
+  command->add_option("--bochs-cpu", run.bochs_cpu)->group("");
+  command->add_flag("--com2", run.com2)->group("");
   command->add_option("--firmware-directory", run.firmware_directory)->group("");
 
   // CLI11 takes them from the back. It cannot tell `--entrypoint=` from an option without its

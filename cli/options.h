@@ -44,6 +44,8 @@ struct RunOptions {
   bool trace = false;
   bool gdb = false;
   std::string emulator;            // for tests; empty: the system's
+  std::string bochs_cpu;           // for tests; empty: the usual one
+  bool com2 = false;               // for tests: QEMU's node channel is the second UART, as Bochs'
   std::string firmware_directory;  // for tests; empty: the system's
 };
 

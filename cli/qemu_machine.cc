@@ -9,6 +9,7 @@
 
 #include <cerrno>
 
+#include "absl/strings/str_cat.h"
 #include "cli/failure.h"
 #include "cli/files.h"
 
@@ -34,6 +35,11 @@ std::string Escaped(const std::string& path) {
   std::string out;
   for (const char c : path) out += c == ',' ? ",," : std::string(1, c);
   return out;
+}
+
+std::string NodeCommandLine(const NodeMachineConfig& config) {
+  return config.com2 ? absl::StrCat(kChannelOverCom2, " ", config.command_line)
+                     : config.command_line;
 }
 
 absl::Status RunTool(const std::vector<std::string>& arguments, const RunContext& context) {
@@ -65,7 +71,7 @@ absl::Status MakeSystemPartition(const NodeMachineConfig& config, const RunConte
   size = (size + kMiB - 1) / kMiB * kMiB;
   const std::string image = SystemPartition(config);
   const std::string command_line = config.directory + "/cmdline";
-  BULKHEAD_RETURN_IF_FAILED(WriteFileAtomically(command_line, config.command_line));
+  BULKHEAD_RETURN_IF_FAILED(WriteFileAtomically(command_line, NodeCommandLine(config)));
   BULKHEAD_RETURN_IF_FAILED(RunTool({"mformat", "-C", "-F", "-i", image, "-T",
                                      std::to_string(size / 512), "-h", "255", "-s", "63", "::"},
                                     context));
@@ -143,9 +149,13 @@ std::vector<std::string> QemuArguments(const NodeMachineConfig& config) {
   add(MachineArguments(config));
   add({"-smp", "1", "-m", std::to_string(config.memory / kMiB) + "M", "-nodefaults",
        "-no-user-config", "-display", "none", "-no-reboot", "-chardev",
-       "socket,id=com1,fd=" + serial, "-serial", "chardev:com1", "-device",
-       "virtio-serial-pci,max_ports=1", "-chardev", "socket,id=node,fd=" + channel, "-device",
-       "virtconsole,chardev=node"});
+       "socket,id=com1,fd=" + serial, "-serial", "chardev:com1", "-chardev",
+       "socket,id=node,fd=" + channel});
+  if (config.com2) {
+    add({"-serial", "chardev:node"});
+  } else {
+    add({"-device", "virtio-serial-pci,max_ports=1", "-device", "virtconsole,chardev=node"});
+  }
   if (config.firmware == FirmwareKind::kUefi) {
     add({"-drive",
          "if=pflash,format=raw,unit=0,readonly=on,file=" +
@@ -156,7 +166,8 @@ std::vector<std::string> QemuArguments(const NodeMachineConfig& config) {
          // AAVMF would wait five seconds for a key.
          "-boot", "menu=on,splash-time=0"});
   } else {
-    add({"-kernel", config.boot_image, "-initrd", config.bundle, "-append", config.command_line});
+    add({"-kernel", config.boot_image, "-initrd", config.bundle, "-append",
+         NodeCommandLine(config)});
   }
   if (config.gdb) add({"-s", "-S"});
   return out;

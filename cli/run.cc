@@ -59,7 +59,10 @@ absl::StatusOr<SessionResult> RunPod(const RunOptions& options, const std::strin
   if (options.machine == MachineKind::kQemu && options.arch == Architecture::kX86_64) {
     machine_config.accelerator = ChooseAccelerator(ReadHostFacts(), /*need_svm=*/true);
   }
+  machine_config.bochs_cpu = options.bochs_cpu;
+  machine_config.com2 = options.com2;
   machine_config.gdb = options.gdb;
+  machine_config.verbose = options.verbose;
   if (options.trace) machine_config.command_line = "trace";
   step(options.firmware == FirmwareKind::kUefi ? "booting the firmware" : "booting the node");
   BULKHEAD_ASSIGN_OR_RETURN(NodeMachine machine, StartNode(machine_config, context));

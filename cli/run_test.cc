@@ -123,10 +123,11 @@ class RunTest : public testing::Test {
   }
 
   // Starts the command and waits for the container's first line.
-  ChildProcess StartAndWait(const std::string& mode, UniqueFd* output) {
+  ChildProcess StartAndWait(const std::string& mode, UniqueFd* output, bool own_group = false) {
     int fds[2];
     EXPECT_EQ(pipe2(fds, O_CLOEXEC), 0);
     Command command = MakeCommand(mode, {App()});
+    command.new_session = own_group;
     command.descriptors = {{fds[1], STDOUT_FILENO}};
     absl::StatusOr<ChildProcess> child = ChildProcess::Start(command);
     close(fds[1]);
@@ -223,6 +224,14 @@ TEST_F(RunTest, SignalGoesToTheContainer) {
   ChildProcess child = StartAndWait("signal", &output);
   child.Signal(SIGTERM);
   EXPECT_EQ(WEXITSTATUS(child.Wait()), 128 + SIGTERM);
+}
+
+// As by Ctrl-C at a terminal: it is for the container, not for the machine that it runs in.
+TEST_F(RunTest, SignalToTheWholeGroup) {
+  UniqueFd output;
+  ChildProcess child = StartAndWait("signal", &output, /*own_group=*/true);
+  ASSERT_EQ(kill(-child.pid(), SIGINT), 0);
+  EXPECT_EQ(WEXITSTATUS(child.Wait()), 128 + SIGINT);
 }
 
 TEST_F(RunTest, SecondSignalStopsThePod) {

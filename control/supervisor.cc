@@ -229,8 +229,12 @@ bool Supervisor::AllEnded() const {
   return true;
 }
 
-// Beyond the guests' memory and the bundle; while everything of the pod is still there.
+// Beyond the guests' memory and the bundle; while everything of the pod is still there: as soon as
+// it has ended, though its last output may take time yet.
 void Supervisor::LogMemory(const Pod& ended) {
+  bool& logged = memory_logged_[static_cast<size_t>(&ended - pods_.data())];
+  if (logged) return;
+  logged = true;
   uint64_t own = UsageOf(abi::kSelf).used;
   for (uint16_t i = 0; i < pod_count_; ++i) {
     if (pods_[i].running()) own -= pods_[i].charged();
@@ -263,11 +267,10 @@ void Supervisor::Serve() {
       if (!pod.running()) continue;
       // First whether it has ended, then what it said: nothing comes after that.
       const bool ended = pod.process_ended();
+      if (ended) LogMemory(pod);
       const bool all = pod.PassOutput(channel_);
       pod.GrantCredit(channel_);
-      if (!ended || !all) continue;
-      LogMemory(pod);
-      pod.Finish(channel_);
+      if (ended && all) pod.Finish(channel_);
     }
     channel_.Flush();
     // With a full queue the link's next interrupt brings us back, or its interval.

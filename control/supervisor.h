@@ -91,6 +91,7 @@ class Supervisor final : private NodeChannel::Handler, private NodeLink {
   ElfImage vmm_;
   SeedPool seeds_;
   std::array<Pod, kMaxPods> pods_;
+  std::array<bool, kMaxPods> memory_logged_ = {};  // of pods_
   uint16_t pod_count_ = 0;
   uint16_t first_pod_ = 0;  // whose output goes first
 };

@@ -23,8 +23,10 @@ inline constexpr uint32_t kAgentMaxPayload = 64 * 1024;  // bytes
 inline constexpr uint32_t kAgentInitialStdinCredit = 256 * 1024;
 
 // How long the guest waits for kEnd after its last message before it powers off. A virtio-console
-// port cannot tell its writer when the host has consumed what was written, hence the answer.
-inline constexpr uint32_t kAgentEndTimeoutMs = 2000;
+// port cannot tell its writer when the host has consumed what was written, hence the answer. A
+// megabyte may be on its way, and whoever reads it may be slow: this is for a host that is not
+// there.
+inline constexpr uint32_t kAgentEndTimeoutMs = 10 * 60 * 1000;
 
 enum class AgentMessage : uint8_t {
   // From the guest.

@@ -13,6 +13,7 @@
 #include "boot/multiboot2/grub_iso.h"
 #include "boot/testing/bundle_writer.h"
 #include "tests/harness/node.h"
+#include "tests/harness/qemu.h"
 
 namespace bulkhead {
 namespace {

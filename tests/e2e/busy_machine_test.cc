@@ -13,6 +13,7 @@
 #include <string>
 
 #include "tests/harness/node.h"
+#include "tests/harness/qemu.h"
 
 namespace bulkhead {
 namespace {

@@ -343,6 +343,16 @@ TEST_P(Run, OciLayoutAndArchives) {
   }
 }
 
+// The way to a node in a machine without virtio, at a size at which a lost byte would show.
+TEST(RunOverCom2, BinaryInputAndOutput) {
+  const std::string bytes = Bytes(200'000);
+  const auto run =
+      Bulkhead({"run", "--com2", "example:hello", "sh", "-c", "tee /dev/stderr; exit 3"}, bytes);
+  EXPECT_EQ(run->status(), 3);
+  EXPECT_TRUE(run->out() == bytes) << run->out().size();
+  EXPECT_TRUE(run->err() == bytes) << run->err().size();
+}
+
 INSTANTIATE_TEST_SUITE_P(All, Run, testing::ValuesIn(kArchitectures),
                          testing::PrintToStringParamName());
 

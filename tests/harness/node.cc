@@ -15,16 +15,21 @@
 
 #include "boot/multiboot2/grub_iso.h"
 #include "boot/testing/bundle_writer.h"
+#include "cli/bochs.h"
+#include "cli/loopback.h"
+#include "tests/harness/bochs.h"
+#include "tests/harness/qemu.h"
 
 namespace bulkhead {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Far beyond what any step takes on a busy machine: reached only when something hangs.
-constexpr std::chrono::seconds kPatience(120);
 constexpr size_t kPage = 4096;
 constexpr uint32_t kFile = 0100644;
+constexpr char kBundle[] = "bundle.cpio";
+constexpr char kChannelOverCom2[] = "channel=com2";
+constexpr uint64_t kBochsMemory = uint64_t{512} << 20;  // bytes
 
 }  // namespace
 
@@ -49,29 +54,57 @@ std::string MakeTestBundle(Architecture architecture, const std::vector<TestPod>
   return writer.Finish();
 }
 
-TestNode::TestNode(const TestNodeOptions& options) : decoder_(this) {
-  const std::string bundle =
-      options.bundle.empty() ? MakeTestBundle(options.architecture, options.pods) : options.bundle;
-  const std::string bundle_file = directory_ / "bundle.cpio";
+TestNode::TestNode(const TestNodeOptions& options) : decoder_(this), patience_(options.patience) {
+  WriteFileOrDie(directory_ / kBundle, options.bundle.empty()
+                                           ? MakeTestBundle(options.architecture, options.pods)
+                                           : options.bundle);
+  if (options.bochs_cpu.empty()) {
+    StartInQemu(options);
+  } else {
+    StartInBochs(options);
+  }
+}
+
+std::string TestNode::MakeCd(const TestNodeOptions& options) const {
+  const bool com2 = options.com2 || !options.bochs_cpu.empty();
+  const std::string path = directory_ / kBochsCd;
+  const absl::Status made = MakeGrubIso({.hypervisor = Facts(options.architecture).files.boot_image,
+                                         .bundle = directory_ / kBundle,
+                                         .command_line = com2 ? kChannelOverCom2 : ""},
+                                        path, {});
+  EXPECT_TRUE(made.ok()) << made;
+  return path;
+}
+
+void TestNode::StartInBochs(const TestNodeOptions& options) {
+  MakeCd(options);
+  absl::StatusOr<LoopbackListener> listener = LoopbackListener::Create();
+  if (!listener.ok()) std::abort();
+  machine_ = std::make_unique<BochsMachine>(BochsOptions{.directory = directory_.path(),
+                                                         .memory = kBochsMemory,
+                                                         .cpu = options.bochs_cpu,
+                                                         .channel_port = listener->port()});
+  pollfd ready = {listener->fd(), POLLIN, 0};
+  if (poll(&ready, 1, std::chrono::milliseconds(patience_).count()) == 1) {
+    channel_ = listener->Accept(machine_->pid()).release();
+  }
+  if (channel_ < 0) ADD_FAILURE() << "Bochs did not connect";
+  fcntl(channel_, F_SETFL, 0);
+}
+
+void TestNode::StartInQemu(const TestNodeOptions& options) {
   const NodeFiles& files = Facts(options.architecture).files;
-  const std::string command_line = options.com2 ? "channel=com2" : "";
   QemuOptions qemu = {.architecture = options.architecture};
   if (options.uefi) {
     qemu.esp = directory_ / "esp";
     WriteFileOrDie(qemu.esp + "/" + EfiBootFile(options.architecture), ReadFileOrDie(files.loader));
-    WriteFileOrDie(qemu.esp + "/bulkhead/bundle.cpio", bundle);
+    WriteFileOrDie(qemu.esp + "/bulkhead/bundle.cpio", ReadFileOrDie(directory_ / kBundle));
   } else if (options.cd) {
-    qemu.cd = directory_ / "node.iso";
-    WriteFileOrDie(bundle_file, bundle);
-    const absl::Status made = MakeGrubIso(
-        {.hypervisor = files.boot_image, .bundle = bundle_file, .command_line = command_line},
-        qemu.cd, {});
-    EXPECT_TRUE(made.ok()) << made;
+    qemu.cd = MakeCd(options);
   } else {
     qemu.kernel = files.boot_image;
-    qemu.initrd = bundle_file;
-    qemu.append = command_line;
-    WriteFileOrDie(bundle_file, bundle);
+    qemu.initrd = directory_ / kBundle;
+    if (options.com2) qemu.append = kChannelOverCom2;
   }
   // A connected pair: no path whose length matters, and its end shows as soon as QEMU is gone.
   int ends[2];
@@ -86,20 +119,24 @@ TestNode::TestNode(const TestNodeOptions& options) : decoder_(this) {
                                          "virtconsole,chardev=node"});
   }
   qemu.extra.insert(qemu.extra.end(), options.qemu_arguments.begin(), options.qemu_arguments.end());
-  machine_.emplace(qemu);
+  machine_ = std::make_unique<QemuMachine>(qemu);
   close(ends[1]);
 }
 
 TestNode::~TestNode() { close(channel_); }
 
 testing::AssertionResult TestNode::RunUntil(const std::function<bool()>& condition) {
-  const auto until = Clock::now() + kPatience;
+  const auto until = Clock::now() + patience_;
   while (!condition()) {
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()).count();
     if (left <= 0) return Failure("the deadline passed");
-    pollfd ready = {channel_, POLLIN, 0};
-    if (poll(&ready, 1, static_cast<int>(left)) <= 0) continue;
+    const auto [serial, errors] = machine_->descriptors();
+    std::array<pollfd, 3> waits = {
+        {{channel_, POLLIN, 0}, {serial, POLLIN, 0}, {errors, POLLIN, 0}}};
+    if (poll(waits.data(), waits.size(), static_cast<int>(left)) <= 0) continue;
+    machine_->Poll();
+    if (waits[0].revents == 0) continue;
     std::array<std::byte, 65536> buffer;
     const ssize_t count = recv(channel_, buffer.data(), buffer.size(), 0);
     if (count < 0 && errno == EINTR) continue;
@@ -113,11 +150,11 @@ testing::AssertionResult TestNode::RunUntil(const std::function<bool()>& conditi
 }
 
 testing::AssertionResult TestNode::RunToEnd() {
-  // QEMU waits for nobody who does not read: the channel first, to its end.
+  // Emulators wait for nobody who does not read: the channel first, to its end.
   if (!node_ended_) {
     if (auto result = RunUntil([this] { return node_ended_; }); !result) return result;
   }
-  return machine_->RunToEnd(kPatience);
+  return machine_->RunToEnd(patience_);
 }
 
 void TestNode::Send(NodeFrameType type, uint16_t pod, const std::string& payload) {
@@ -167,7 +204,7 @@ testing::AssertionResult TestNode::Failure(const std::string& what) {
            << pod.console;
   }
   result << "\n--- node: " << (node_error_.empty() ? "no error" : node_error_) << "\n--- UART\n"
-         << machine_->serial() << "\n--- QEMU\n"
+         << machine_->serial() << "\n--- " << machine_->name() << "\n"
          << machine_->errors() << "\n---";
   return result;
 }

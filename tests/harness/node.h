@@ -4,7 +4,7 @@
 #ifndef BULKHEAD_TESTS_HARNESS_NODE_H_
 #define BULKHEAD_TESTS_HARNESS_NODE_H_
 
-// A node in QEMU, with the test at the other end of its node channel:
+// A node in QEMU or Bochs, with the test at the other end of its node channel:
 //
 //   TestNode node({.architecture = GetParam(), .pods = {{.name = "a"}}});
 //   ASSERT_TRUE(node.RunUntil([&] { return node.pod(0).end.has_value(); }));
@@ -12,9 +12,11 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -23,7 +25,7 @@
 #include "cli/node_decoder.h"
 #include "tests/harness/architecture.h"
 #include "tests/harness/files.h"
-#include "tests/harness/qemu.h"
+#include "tests/harness/machine_process.h"
 
 namespace bulkhead {
 
@@ -47,7 +49,12 @@ struct TestNodeOptions {
   bool uefi = false;        // through firmware
   bool cd = false;          // by GRUB from a CD, x86_64 only; neither: the hypervisor directly
   bool com2 = false;        // the node channel over COM2, x86_64 only; else the virtio console
+  // In Bochs with this processor, from a CD and over COM2, x86_64 only; empty: in QEMU.
+  std::string bochs_cpu = {};
   std::vector<std::string> qemu_arguments = {};
+  // For each wait. Far beyond what any step takes on a busy machine: reached only when something
+  // hangs.
+  std::chrono::seconds patience{120};
 };
 
 class TestNode : private NodeFrameHandler {
@@ -63,7 +70,7 @@ class TestNode : private NodeFrameHandler {
   ~TestNode() override;
 
   // Takes what comes from the node until `condition` holds. False if the node ends before, if the
-  // channel is broken, or after two minutes.
+  // channel is broken, or when the patience ends.
   [[nodiscard]] testing::AssertionResult RunUntil(const std::function<bool()>& condition);
   // Until the machine has powered off.
   [[nodiscard]] testing::AssertionResult RunToEnd();
@@ -74,10 +81,13 @@ class TestNode : private NodeFrameHandler {
   std::optional<uint32_t> pods_announced() const { return hello_; }
   bool node_ended() const { return node_ended_; }
   const std::string& node_error() const { return node_error_; }
-  QemuMachine& machine() { return *machine_; }
-  const QemuMachine& machine() const { return *machine_; }
+  MachineProcess& machine() { return *machine_; }
+  const MachineProcess& machine() const { return *machine_; }
 
  private:
+  std::string MakeCd(const TestNodeOptions& options) const;
+  void StartInBochs(const TestNodeOptions& options);
+  void StartInQemu(const TestNodeOptions& options);
   void SendAll(const std::string& frame);
   void OnNodeHello(uint32_t version, uint32_t pods) override;
   void OnAgentOutput(uint16_t pod, std::span<const std::byte> bytes) override;
@@ -97,7 +107,8 @@ class TestNode : private NodeFrameHandler {
   std::string node_error_;
   bool node_ended_ = false;
   int channel_ = -1;
-  std::optional<QemuMachine> machine_;
+  const std::chrono::seconds patience_;
+  std::unique_ptr<MachineProcess> machine_;
 };
 
 }  // namespace bulkhead

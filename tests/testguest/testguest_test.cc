@@ -7,14 +7,34 @@
 
 #include <chrono>
 #include <cstddef>
+#include <ostream>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "cli/bochs.h"
 #include "tests/harness/node.h"
 
 namespace bulkhead {
 namespace {
+
+// What a node with the guests runs in.
+struct Machine {
+  const char* name;
+  Architecture architecture;
+  const char* bochs_cpu = "";  // empty: QEMU
+};
+
+constexpr Machine kMachines[] = {
+    {"x86_64", Architecture::kX86_64},
+    {"aarch64", Architecture::kAarch64},
+    {"bochs", Architecture::kX86_64, kDefaultBochsCpu},
+};
+
+void PrintTo(const Machine& machine, std::ostream* out) { *out << machine.name; }
+
+std::string NameOfMachine(const testing::TestParamInfo<Machine>& info) { return info.param.name; }
 
 // The least number of checks that a plan has.
 int LeastChecks(Architecture architecture) {
@@ -53,20 +73,32 @@ testing::AssertionResult TapPassed(int least, const std::string& tap) {
                                      << tap;
 }
 
-class TestGuest : public testing::TestWithParam<Architecture> {};
+class TestGuest : public testing::TestWithParam<Machine> {
+ protected:
+  static Architecture Guest() { return GetParam().architecture; }
+  // A node with these pods on the machine that the test is for.
+  static TestNodeOptions NodeWith(std::vector<TestPod> pods) {
+    return {.architecture = Guest(), .pods = std::move(pods), .bochs_cpu = GetParam().bochs_cpu};
+  }
+};
 
-void RunTap(Architecture architecture, bool uefi) {
-  TestNode node({.architecture = architecture, .pods = {{.name = "tap"}}, .uefi = uefi});
+void RunTap(const TestNodeOptions& options) {
+  TestNode node(options);
   ASSERT_TRUE(node.RunToEnd());
   EXPECT_EQ(node.pods_announced(), 1u);
   EXPECT_EQ(node.pod(0).end, PodEnd::kPoweredOff) << node.pod(0).reason;
-  EXPECT_TRUE(TapPassed(LeastChecks(architecture), node.pod(0).console));
+  EXPECT_TRUE(TapPassed(LeastChecks(options.architecture), node.pod(0).console));
   EXPECT_EQ(node.node_error(), "");
 }
 
-TEST_P(TestGuest, PlatformIsAsPromised) { RunTap(GetParam(), false); }
+TEST_P(TestGuest, PlatformIsAsPromised) { RunTap(NodeWith({{.name = "tap"}})); }
 
-TEST_P(TestGuest, PlatformIsAsPromisedAfterFirmware) { RunTap(GetParam(), true); }
+TEST_P(TestGuest, PlatformIsAsPromisedAfterFirmware) {
+  TestNodeOptions options = NodeWith({{.name = "tap"}});
+  if (!options.bochs_cpu.empty()) GTEST_SKIP() << "it has a BIOS";
+  options.uefi = true;
+  RunTap(options);
+}
 
 // The root pointer that the supervisor finds its console's bus by is GRUB's copy.
 TEST(TestGuestOnACd, Runs) {
@@ -101,12 +133,7 @@ TEST(TestGuestWithoutAnIts, AfterFirmwareSaysWhy) {
 
 // As for Bochs, which has no virtio; there is none here either.
 TEST(TestGuestOnACd, SpeaksOverASecondUart) {
-  TestNode node({.pods = {{.name = "tap"}}, .cd = true, .com2 = true});
-  ASSERT_TRUE(node.RunToEnd());
-  EXPECT_EQ(node.pods_announced(), 1u);
-  EXPECT_EQ(node.pod(0).end, PodEnd::kPoweredOff) << node.pod(0).reason;
-  EXPECT_TRUE(TapPassed(LeastChecks(Architecture::kX86_64), node.pod(0).console));
-  EXPECT_EQ(node.node_error(), "");
+  RunTap({.pods = {{.name = "tap"}}, .cd = true, .com2 = true});
 }
 
 struct Hostile {
@@ -142,8 +169,8 @@ std::vector<Hostile> HostileModes(Architecture architecture) {
 }
 
 TEST_P(TestGuest, HostileGuestsEndAlone) {
-  const std::vector<Hostile> all = HostileModes(GetParam());
-  TestNodeOptions options = {.architecture = GetParam()};
+  const std::vector<Hostile> all = HostileModes(Guest());
+  TestNodeOptions options = NodeWith({});
   for (const Hostile& hostile : all) {
     options.pods.push_back({.name = hostile.mode, .cmdline = Mode(hostile.mode)});
   }
@@ -169,7 +196,7 @@ TEST_P(TestGuest, HostileGuestsEndAlone) {
     EXPECT_EQ(pod.console, "# mode " + all[i].mode + "\n");
   }
   EXPECT_EQ(node.pod(tap).end, PodEnd::kPoweredOff) << node.pod(tap).reason;
-  EXPECT_TRUE(TapPassed(LeastChecks(GetParam()), node.pod(tap).console));
+  EXPECT_TRUE(TapPassed(LeastChecks(Guest()), node.pod(tap).console));
 
   // Interrupts are off in the last one, but not in the node.
   EXPECT_FALSE(node.pod(spin).end.has_value()) << node.pod(spin).reason;
@@ -182,23 +209,21 @@ TEST_P(TestGuest, HostileGuestsEndAlone) {
 
 // What one leaves in a register, another must not find.
 TEST_P(TestGuest, GuestsDoNotDisturbEachOther) {
-  TestNode node({.architecture = GetParam(),
-                 .pods = {{.name = "a", .cmdline = Mode("company")},
+  TestNode node(NodeWith({{.name = "a", .cmdline = Mode("company")},
                           {.name = "b", .cmdline = Mode("company")},
                           {.name = "c", .cmdline = Mode("company")},
-                          {.name = "d", .cmdline = Mode("company")}}});
+                          {.name = "d", .cmdline = Mode("company")}}));
   ASSERT_TRUE(node.RunToEnd());
   for (uint16_t i = 0; i < 4; ++i) {
     EXPECT_EQ(node.pod(i).end, PodEnd::kPoweredOff) << node.pod(i).reason;
-    EXPECT_TRUE(TapPassed(LeastChecksInCompany(GetParam()), node.pod(i).console));
+    EXPECT_TRUE(TapPassed(LeastChecksInCompany(Guest()), node.pod(i).console));
   }
 }
 
 // On x86_64, of a register that CPUID does not offer, but the processor gives.
 TEST_P(TestGuest, RegistersCarryNothingOver) {
-  TestNode node({.architecture = GetParam(),
-                 .pods = {{.name = "marks", .cmdline = Mode("mark-registers")},
-                          {.name = "finds", .cmdline = Mode("find-marks")}}});
+  TestNode node(NodeWith({{.name = "marks", .cmdline = Mode("mark-registers")},
+                          {.name = "finds", .cmdline = Mode("find-marks")}}));
   ASSERT_TRUE(node.RunUntil([&] { return node.pod(1).end.has_value(); }));
   EXPECT_EQ(node.pod(1).end, PodEnd::kPoweredOff) << node.pod(1).console;
   EXPECT_NE(node.pod(0).console.find("# marked"), std::string::npos) << node.pod(0).console;
@@ -208,8 +233,7 @@ TEST_P(TestGuest, RegistersCarryNothingOver) {
 // It never runs an instruction after its halt, so it is not in the guest that the node's interrupts
 // come.
 TEST_P(TestGuest, HaltedGuestWithATimerThatStormsLeavesTheNodeItsInterrupts) {
-  TestNode node(
-      {.architecture = GetParam(), .pods = {{.name = "storm", .cmdline = Mode("timer-storm")}}});
+  TestNode node(NodeWith({{.name = "storm", .cmdline = Mode("timer-storm")}}));
   ASSERT_TRUE(
       node.RunUntil([&] { return node.pod(0).console.find("# storm\n") != std::string::npos; }));
   node.Send(NodeFrameType::kPodStop, 0);
@@ -218,7 +242,7 @@ TEST_P(TestGuest, HaltedGuestWithATimerThatStormsLeavesTheNodeItsInterrupts) {
 }
 
 TEST_P(TestGuest, NodeRunsItsFillOfPods) {
-  TestNodeOptions options = {.architecture = GetParam()};
+  TestNodeOptions options = NodeWith({});
   for (int i = 0; i < 16; ++i) {
     options.pods.push_back({.name = "pod" + std::to_string(i), .cmdline = Mode("poweroff")});
   }
@@ -231,14 +255,13 @@ TEST_P(TestGuest, NodeRunsItsFillOfPods) {
 TEST_P(TestGuest, WhatCannotStartIsSaid) {
   const TempDirectory directory;
   WriteFileOrDie(directory / "garbage", std::string(8192, 'x'));
-  const std::string guest = ReadFileOrDie(TestGuestFile(GetParam()));
+  const std::string guest = ReadFileOrDie(TestGuestFile(Guest()));
   WriteFileOrDie(directory / "truncated", guest.substr(0, 40));
-  TestNode node({.architecture = GetParam(),
-                 .pods = {{.name = "garbage", .kernel = directory / "garbage"},
+  TestNode node(NodeWith({{.name = "garbage", .kernel = directory / "garbage"},
                           {.name = "truncated", .kernel = directory / "truncated"},
                           {.name = "huge", .memory = uint64_t{1} << 40},
                           {.name = "tiny", .memory = 4096},
-                          {.name = "good", .cmdline = Mode("poweroff")}}});
+                          {.name = "good", .cmdline = Mode("poweroff")}}));
   ASSERT_TRUE(node.RunToEnd());
   for (uint16_t i = 0; i < 4; ++i) {
     EXPECT_EQ(node.pod(i).end, PodEnd::kNotStarted) << i << ": " << node.pod(i).reason;
@@ -253,8 +276,7 @@ TEST_P(TestGuest, WhatCannotStartIsSaid) {
   EXPECT_EQ(node.pod(4).end, PodEnd::kPoweredOff) << node.pod(4).reason;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, TestGuest, testing::ValuesIn(kArchitectures),
-                         testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(All, TestGuest, testing::ValuesIn(kMachines), NameOfMachine);
 
 }  // namespace
 }  // namespace bulkhead
