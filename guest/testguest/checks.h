@@ -10,9 +10,6 @@
 namespace bulkhead::testguest {
 
 // Each architecture's own.
-// Other guests do the same at the same time (testguest.mode=company).
-extern bool in_company;
-
 void CheckEntry(uint64_t boot);  // the state at the entry, and what `boot` points to
 void CheckIdentity();            // what the processor says it is, and what it refuses
 void CheckRegisters();           // nothing of the guest's registers is lost in an exit

@@ -25,8 +25,6 @@ std::string_view Mode(std::string_view command_line) {
 
 }  // namespace
 
-bool in_company = false;
-
 extern "C" [[noreturn]] void TestGuestMain(uint64_t boot) {
   InstallInterrupts();
   const std::string_view mode = Mode(CommandLine(boot));
@@ -35,9 +33,7 @@ extern "C" [[noreturn]] void TestGuestMain(uint64_t boot) {
     MeasureExits();
     PowerOff();
   }
-  if (mode == "company") {
-    in_company = true;
-  } else if (mode != "tap") {
+  if (mode != "tap") {
     Line line;
     line << "# mode " << mode << "\n";
     Print(line.view());

@@ -3,7 +3,9 @@
 
 #include "boot/pvh/start_info.h"
 #include "guest/testguest/checks.h"
+#include "guest/testguest/machine.h"
 #include "guest/testguest/tap.h"
+#include "guest/testguest/x86_64/debug_events.h"
 #include "guest/testguest/x86_64/interrupts.h"
 #include "guest/testguest/x86_64/pages.h"
 #include "guest/testguest/x86_64/processor_checks.h"
@@ -36,6 +38,7 @@ void CheckHypercall() {
 void CheckEntry(uint64_t boot) {
   const auto* info = reinterpret_cast<const PvhStartInfo*>(boot);
   InstallPages();
+  ReadBreakpointOption(CommandLine(boot));
   Check(info->magic == kPvhMagic && info->version == kPvhVersion, "start info");
 }
 

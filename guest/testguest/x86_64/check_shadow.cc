@@ -17,7 +17,8 @@ namespace bulkhead::testguest {
 namespace {
 
 constexpr uint8_t kVector = 0x50;
-constexpr uint32_t kSelfIpi = 0x83f;
+constexpr uint8_t kLowVector = 0x20;
+constexpr uint32_t kSelfIpi = 0x83f, kTimer = 0x832, kTscDeadline = 0x6e0, kTaskPriority = 0x808;
 
 uint64_t expected;
 uint64_t came_at;
@@ -52,6 +53,39 @@ WAITING(StiHlt, "", "sti; hlt; 2:")
 WAITING(StiTwice, "", "sti; sti; 2:")
 WAITING(Popf, "pushfq; orl $0x200, (%%rsp)", "popfq; 2:")
 
+// Where the interrupt came. QEMU's VMRUN does not load the interrupt shadow, which shows when an
+// interrupt of the machine's own ends the guest's run just then. So what was not as it should is
+// tried again; a timer ends an HLT that the interrupt came before.
+uint64_t CameAt(void (*code)()) {
+  constexpr int kAttempts = 5;
+  constexpr uint64_t kLong = 50'000'000;
+  WriteMsr(kTimer, 2 << 17 | kLowVector);
+  for (int i = 0; i < kAttempts; ++i) {
+    came = came_at = 0;
+    WriteMsr(kTscDeadline, ReadTsc() + kLong);
+    WriteMsr(kSelfIpi, kVector);
+    code();
+    if (came == 1 && came_at == expected) break;
+  }
+  WriteMsr(kTscDeadline, 0);
+  return came == 1 ? came_at : ~came;
+}
+
+// One that comes behind the next STI; with `came_early` it came before.
+bool came_early;
+
+void StiCli() {
+  asm volatile("sti; cli; nop" : : : "memory");
+  came_early = came != 0;
+  asm volatile(
+      "leaq 2f(%%rip), %%rax\n"
+      "movq %%rax, %0\n"
+      "sti; nop; 2: cli"
+      : "=m"(expected)
+      :
+      : "rax", "memory");
+}
+
 void CheckSti() {
   struct {
     void (*code)();
@@ -68,17 +102,11 @@ void CheckSti() {
       {Popf, "POPF: the interrupt comes at once"},
   };
   for (const auto& [code, what] : kCases) {
-    came = came_at = 0;
-    WriteMsr(kSelfIpi, kVector);
-    code();
-    CheckEqual(came == 1 ? came_at : ~came, expected, what);
+    const uint64_t at = CameAt(code);
+    CheckEqual(at, expected, what);
   }
-  came = 0;
-  WriteMsr(kSelfIpi, kVector);
-  asm volatile("sti; cli; nop" : : : "memory");
-  CheckEqual(came, 0, "STI, CLI: no interrupt comes");
-  asm volatile("sti; nop; cli" : : : "memory");
-  CheckEqual(came, 1, "but afterwards");
+  const uint64_t at = CameAt(StiCli);
+  Check(at == expected && !came_early, "STI, CLI: the interrupt waits for the next STI");
 }
 
 #define LOWER(name, setup, text)                                                                  \
@@ -96,14 +124,15 @@ LOWER(LowerCr8, "", "movq %%rax, %%cr8")
 
 bool HoldsBack(uint64_t priority) {
   came = came_at = 0;
-  WriteCr8(priority);
+  WriteMsr(kTaskPriority, priority << 4);
   WriteMsr(kSelfIpi, kVector);
   asm volatile("sti; nop; nop; cli" : : : "memory");
-  return came == 0 && ReadMsr(0x808).value == priority << 4;
+  return came == 0 && ReadCr8() == priority;
 }
 
 // CR8 and the x2APIC's task priority are one (AMD APM 2, 16.6.4). What it holds back comes when it
-// is lowered.
+// is lowered. QEMU's emulator stops when CR8 is written while an interrupt waits, and takes one of
+// CR8's own class for a higher one, with which the guest, that must not get it, goes nowhere.
 void CheckTaskPriority() {
   constexpr std::string_view kOwnClass = "CR8 holds back an interrupt of its own class";
   constexpr std::string_view kLowered = "writing CR8 lets it come at once";
@@ -195,9 +224,11 @@ void CheckMovSsBreakpoint() {
       {WatchSsCpuid, "MOV to SS from watched memory, CPUID: #DB comes behind it"},
       {WatchSsDevice, "MOV to SS from watched memory, store to a device: #DB comes behind it"},
   };
-  const bool waits = ComesBehind(WatchSsNop);
+  const bool waits = BreakpointsAllowed() && ComesBehind(WatchSsNop);
   for (const auto& [code, what] : kCases) {
-    if (waits) {
+    if (!BreakpointsAllowed()) {
+      Skip(what, kNoBreakpoints);
+    } else if (waits) {
       Check(ComesBehind(code), what);
     } else {
       Skip(what, "this processor's breakpoints do not wait");

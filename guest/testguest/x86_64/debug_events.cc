@@ -10,6 +10,8 @@
 namespace bulkhead::testguest {
 namespace {
 
+bool breakpoints_allowed = true;
+
 int seen;
 DebugEvents::Event seen_events[DebugEvents::kMost];
 
@@ -31,6 +33,11 @@ void Record(Frame& frame) {
 }
 
 }  // namespace
+
+void ReadBreakpointOption(std::string_view command_line) {
+  breakpoints_allowed = command_line.find("testguest.breakpoints=off") == std::string_view::npos;
+}
+bool BreakpointsAllowed() { return breakpoints_allowed; }
 
 DebugEvents::DebugEvents() : handler_(kDebugVector, Record) {
   ClearBreakpoints();

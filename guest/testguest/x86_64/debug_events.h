@@ -7,6 +7,7 @@
 // #DB, written down as it comes (AMD APM 2, 13.1; Intel SDM 3B, 18.2).
 
 #include <cstdint>
+#include <string_view>
 
 #include "guest/testguest/x86_64/cpu.h"
 #include "guest/testguest/x86_64/features.h"
@@ -26,6 +27,13 @@ enum class Watch : uint64_t { kExecute = 0, kWrite4 = 0b1101, kAccess4 = 0b1111 
 constexpr uint64_t Enable(int breakpoint, Watch watch) {
   return uint64_t{1} << (breakpoint * 2) | static_cast<uint64_t>(watch) << (16 + breakpoint * 4);
 }
+
+// Whether checks may use breakpoints: not with testguest.breakpoints=off on the command line.
+// QEMU's emulator goes down when guests with breakpoints share a processor with others (it keeps
+// them in lists of its own, which VMRUN and #VMEXIT do not change).
+void ReadBreakpointOption(std::string_view command_line);
+bool BreakpointsAllowed();
+inline constexpr std::string_view kNoBreakpoints = "breakpoints are off";
 
 // From its construction to its end, #DB is recorded and the program goes on: past breakpoints on
 // execution, and with at most kSteps single steps. Breakpoints are off at the end.

@@ -85,8 +85,12 @@ ScopedHandler::~ScopedHandler() { handlers[vector_] = previous_; }
 
 void EndOfInterrupt() { asm volatile("wrmsr" : : "c"(kX2apicEoi), "a"(0), "d"(0) : "memory"); }
 
+uint64_t HandlerAddress(uint8_t vector) {
+  return reinterpret_cast<uint64_t>(interrupt_stubs) + uint64_t{vector} * 16;
+}
+
 void SetGate(uint8_t vector, const GateOptions& options) {
-  const auto stub = reinterpret_cast<uint64_t>(interrupt_stubs) + uint64_t{vector} * 16;
+  const uint64_t stub = HandlerAddress(vector);
   const uint32_t type =
       (options.present ? kPresent : 0u) | uint32_t{options.privilege} << 5 | kInterruptGate;
   gates[vector] = {static_cast<uint16_t>(stub),

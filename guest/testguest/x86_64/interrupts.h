@@ -56,6 +56,8 @@ struct GateOptions {
   bool present = true;
 };
 void SetGate(uint8_t vector, const GateOptions& options = {});
+// Where the gate leads.
+uint64_t HandlerAddress(uint8_t vector);
 
 // An exception that ended a piece of code.
 struct Exception {

@@ -7,6 +7,8 @@
 // What a processor does for a guest whichever virtualisation is underneath: the same list of
 // results on AMD-V and on VT-x. Called by the functions of checks.h.
 
+#include <cstdint>
+
 namespace bulkhead::testguest {
 
 void CheckControlBits();      // CR0, CR4, EFER: what sticks, what is refused
@@ -23,7 +25,8 @@ void CheckNmi();
 void CheckTranslation();  // INVLPG, INVPCID, process-context identifiers
 void CheckRefused();      // instructions that a guest does not have
 void CheckStringIo();
-void CheckMmio();
+void CheckMmio();                      // with the I/O APIC's register 0x11 selected
+void CheckWideMmio(uint64_t address);  // 8 bytes of a device that are not all zeros
 
 }  // namespace bulkhead::testguest
 
