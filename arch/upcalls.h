@@ -14,7 +14,8 @@ namespace bulkhead::arch {
 
 // A user thread made a call, was interrupted (the interrupt has been acknowledged; HandleTimer or
 // HandleInterrupt was called), or did what user mode may not. Ends in ResumeUser or in a guest.
-[[noreturn]] void HandleCall(UserContext& context);
+// HandleCall has a name that assembly can call.
+[[noreturn]] void HandleCall(UserContext& context) asm("HandleCall");
 [[noreturn]] void HandlePreemption();
 [[noreturn]] void HandleUserFault(UserContext& context, uint64_t fault_address);
 

@@ -304,6 +304,14 @@ TEST_F(AddressSpaceTest, PhysicalMemory) {
   MapAll(kAddress, made.value[0], kPageSize, 2 * kMiB);
   EXPECT_EQ(Raw(Lookup(kAddress + 0x123).physical), device + kPageSize + 0x123);
   EXPECT_TRUE(Lookup(kAddress).attributes.device);
+  // Code is what the hypervisor can reach to synchronize caches, which the fake machine checks.
+  for (const abi::Caching caching : {abi::Caching::kWriteBack, abi::Caching::kUncached}) {
+    const uint64_t memory =
+        node_.Do(Call::kMemoryPhysical, {2 * device, kPageSize, static_cast<uint64_t>(caching)});
+    EXPECT_EQ(node_.StatusOf(Call::kProcessMap, {abi::kSelf, kAddress + 64 * kMiB, memory, 0,
+                                                 kPageSize, abi::kRead | abi::kExecute}),
+              Status::kInvalidArgument);
+  }
   // Nothing the hypervisor gives out or keeps, not even in part.
   const uint64_t ram = arch::fake::Machine::kRamStart;
   const auto status = [&](uint64_t physical, uint64_t size) {

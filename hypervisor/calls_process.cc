@@ -46,6 +46,8 @@ CallResult Calls::ProcessMap(Thread& caller, Process& process, uint64_t address,
   const bool write = (rights & abi::kWrite) != 0;
   const bool execute = (rights & abi::kExecute) != 0;
   if (write && execute) return Status::kInvalidArgument;
+  // Code goes through the direct map to the instruction cache; this is not in it.
+  if (execute && memory.fixed()) return Status::kInvalidArgument;
   if (!RangeWithin(offset, length, memory.size())) return Status::kInvalidArgument;
   if (!MayMap(caller, memory, rights)) return Status::kDenied;
   const Result<uint64_t> done = process.space.Map(

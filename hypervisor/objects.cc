@@ -62,6 +62,7 @@ void EndProcess(Node& node, Process& process, abi::ProcessEnd end, uint64_t code
     if (Vcpu* vcpu = thread->vcpu; vcpu != nullptr) {
       thread->vcpu = nullptr;
       vcpu->runner = nullptr;
+      vcpu->arch.Abandon();
       Release(node, *vcpu);
     }
   }

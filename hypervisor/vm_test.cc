@@ -268,6 +268,31 @@ TEST_F(VmTest, KilledInTheGuestAndHalted) {
   }
 }
 
+// Whoever runs a virtual processor next finds it as after an exit.
+TEST_F(VmTest, RunnerKilledAndAnotherTakesOver) {
+  for (const RunOutcome outcome : {RunOutcome::kInterrupted, RunOutcome::kHalted}) {
+    const FakeNode::Child runner = node_.MakeChild(FakeNode::kMiB);
+    Retain(vcpu());
+    const uint64_t handle = *runner.process->capabilities.Insert(
+        {.object = &vcpu(), .rights = abi::kControl}, runner.process->arena);
+    node_.machine().guest = [&](arch::Vcpu&, abi::VcpuState&) { return outcome; };
+    const uint64_t taken = vcpu().arch.states_taken();
+    EXPECT_TRUE(node_.Call(*runner.thread, Call::kVcpuRun, {handle}).pending);
+    RunGuest(node_.node(), *runner.thread);
+    EXPECT_EQ(vcpu().arch.states_taken(), taken + 1);
+    EndProcess(node_.node(), *runner.process, abi::ProcessEnd::kKilled, 0, 0);
+    EXPECT_EQ(vcpu().runner, nullptr);
+
+    node_.machine().guest = [](arch::Vcpu&, abi::VcpuState&) { return RunOutcome::kExit; };
+    EXPECT_TRUE(CallVmm(Call::kVcpuRun, {vcpu_}).pending);
+    EXPECT_EQ(vcpu().runner, &thread_);
+    RunGuest(node_.node(), thread_);
+    EXPECT_FALSE(Runs(thread_)) << "it sleeps on";
+    EXPECT_EQ(vcpu().arch.states_taken(), taken + 2);
+    node_.Settle();
+  }
+}
+
 TEST_F(VmTest, HandleClosedWhileItRuns) {
   node_.machine().guest = [](arch::Vcpu&, abi::VcpuState&) { return RunOutcome::kExit; };
   Thread& other = node_.MakeThread(vmm_.handle);

@@ -42,13 +42,19 @@ Machine::Machine(const VmmStartup& startup)
       platform_(*this) {}
 
 void Machine::End(PodEnd end, std::string_view text) {
+  debug_output_.Flush(ToConsole());
   outbox_.End(end, text);
   Exit(static_cast<uint64_t>(end));
 }
 
-void Machine::DebugOutput(std::byte byte) {
+void Machine::DebugByte(std::byte byte) {
   const MutexLock lock(mutex_);
-  (void)outbox_.Write(PodRecordType::kConsole, std::span(&byte, 1));
+  debug_output_.Put(byte, ToConsole());
+}
+
+bool Machine::DebugReady() {
+  const MutexLock lock(mutex_);
+  return debug_output_.Ready(ToConsole());
 }
 
 void Machine::EndIfDeviceBroke() {

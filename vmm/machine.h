@@ -23,6 +23,7 @@
 #include "platform/platform.h"
 #include "runtime/mutex.h"
 #include "virtio/guest_memory.h"
+#include "vmm/debug_output.h"
 #include "vmm/devices.h"
 #include "vmm/outbox.h"
 #include "vmm/startup.h"
@@ -59,8 +60,9 @@ class Machine {
   // Has `access(Devices&)` done for the guest, with whatever follows from it.
   template <typename Access>
   void AccessDevices(Access access);
-  // A byte from the debug UART.
-  void DebugOutput(std::byte byte);
+  // A byte from the debug UART; whether it has room for one.
+  void DebugByte(std::byte byte);
+  bool DebugReady();
 
  private:
   void CreateMemory();
@@ -71,12 +73,18 @@ class Machine {
   static void VcpuThread(uint64_t machine);
   [[noreturn]] void RunVcpu();
   void EndIfDeviceBroke();
+  auto ToConsole() {
+    return [this](std::span<const std::byte> bytes) {
+      return outbox_.Write(PodRecordType::kConsole, bytes);
+    };
+  }
 
   const uint64_t started_;  // counter
   const VmmStartup& startup_;
   Outbox outbox_;
   ByteRingReader input_;
-  Mutex mutex_;  // devices_, outbox_, input_
+  DebugOutput debug_output_;
+  Mutex mutex_;  // devices_, outbox_, input_, debug_output_
   GuestMemory memory_;
   std::optional<Devices> devices_;
   Platform platform_;

@@ -56,6 +56,23 @@ void ForbidExtensions() {
   }
 }
 
+// Whose cache and bandwidth memory accesses count to (Arm DDI 0598): the default partition's, the
+// hypervisor's as the guests', who cannot choose another. As above, the assembler has no names.
+void ForbidPartitions() {
+  if (IdField(BULKHEAD_READ_REGISTER(id_aa64pfr0_el1), kPfr0Mpam) == 0 &&
+      IdField(BULKHEAD_READ_REGISTER(id_aa64pfr1_el1), kPfr1MpamMinor) == 0) {
+    return;
+  }
+  const uint64_t id = BULKHEAD_READ_REGISTER(s3_0_c10_c4_4);                      // MPAMIDR_EL1
+  BULKHEAD_WRITE_REGISTER(s3_4_c10_c5_0, kMpamTrap0 | kMpamTrap1 | kMpamTrapId);  // MPAM2_EL2
+  BULKHEAD_WRITE_REGISTER(s3_5_c10_c5_0, 0);                                      // MPAM1_EL12
+  BULKHEAD_WRITE_REGISTER(s3_0_c10_c5_1, 0);                                      // MPAM0_EL1
+  if ((id & kMpamHasHcr) != 0) {
+    BULKHEAD_WRITE_REGISTER(s3_4_c10_c4_0, kMpamHcrTrapId);  // MPAMHCR_EL2
+  }
+  if ((id & kMpamHasBandwidth) != 0) BULKHEAD_WRITE_REGISTER(s3_4_c10_c5_4, 0);  // MPAMBW2_EL2
+}
+
 }  // namespace
 
 Status InitializeCpu(Cpu& cpu, HostPhysical pages) {
@@ -72,6 +89,7 @@ Status InitializeCpu(Cpu& cpu, HostPhysical pages) {
   BULKHEAD_WRITE_REGISTER(mdcr_el2, kMdcr);
   BULKHEAD_WRITE_REGISTER(hstr_el2, 0);
   ForbidExtensions();
+  ForbidPartitions();
   BULKHEAD_WRITE_REGISTER(mdscr_el1, 0);
   const uint64_t performance = IdField(BULKHEAD_READ_REGISTER(id_aa64dfr0_el1), kDfr0PmuVer);
   if (performance != 0 && performance != 0xf) BULKHEAD_WRITE_REGISTER(pmuserenr_el0, 0);

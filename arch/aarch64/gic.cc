@@ -115,11 +115,44 @@ void InitializeRedistributor() {
                                         uint32_t{1} << g_info.maintenance_interrupt);
 }
 
+// ICC_CTLR_EL1.PRIbits: the processor's priorities have one bit more.
+unsigned PriorityBits() { return (BULKHEAD_READ_REGISTER(icc_ctlr_el1) >> 8 & 7) + 1; }
+
+// Whether interrupts of group 0 are this world's. Where the secure world has them, priorities are
+// shifted at a write of ICC_PMR_EL1, and the lowest bit is lost (Arm IHI 0069, 4.8.6).
+bool HasGroup0() {
+  BULKHEAD_WRITE_REGISTER(icc_pmr_el1, uint64_t{1} << (8 - PriorityBits()));
+  return BULKHEAD_READ_REGISTER(icc_pmr_el1) != 0;
+}
+
+// No interrupt is being handled: firmware may have left something, and a reset leaves anything (Arm
+// IHI 0069, 12.2.1 and 12.2.2). Group 0 first. 5 bits of preemption fit one register, 6 two, 7
+// four.
+void ClearActivePriorities() {
+  const unsigned bits = PriorityBits();
+  if (HasGroup0()) {
+    BULKHEAD_WRITE_REGISTER(icc_ap0r0_el1, 0);
+    if (bits > 5) BULKHEAD_WRITE_REGISTER(icc_ap0r1_el1, 0);
+    if (bits > 6) {
+      BULKHEAD_WRITE_REGISTER(icc_ap0r2_el1, 0);
+      BULKHEAD_WRITE_REGISTER(icc_ap0r3_el1, 0);
+    }
+  }
+  InstructionBarrier();
+  BULKHEAD_WRITE_REGISTER(icc_ap1r0_el1, 0);
+  if (bits > 5) BULKHEAD_WRITE_REGISTER(icc_ap1r1_el1, 0);
+  if (bits > 6) {
+    BULKHEAD_WRITE_REGISTER(icc_ap1r2_el1, 0);
+    BULKHEAD_WRITE_REGISTER(icc_ap1r3_el1, 0);
+  }
+}
+
 void InitializeInterface() {
   BULKHEAD_WRITE_REGISTER(icc_sre_el2, kSystemRegisters);
   InstructionBarrier();
   BULKHEAD_WRITE_REGISTER(icc_sre_el1, kSystemRegisters);
   InstructionBarrier();
+  ClearActivePriorities();
   BULKHEAD_WRITE_REGISTER(icc_pmr_el1, 0xff);
   BULKHEAD_WRITE_REGISTER(icc_ctlr_el1, kDropOnly);
   BULKHEAD_WRITE_REGISTER(icc_bpr1_el1, 0);

@@ -65,6 +65,18 @@ bool GuestGic::Fill(std::span<uint64_t> list) {
   }
 }
 
+bool GuestGic::WithdrawTimer(std::span<uint64_t> list) {
+  bool found = timer_waiting();
+  pending_[timer_ / 64] &= ~(uint64_t{1} << (timer_ % 64));
+  constexpr uint64_t kState = kListHardware | kListPending | kListActive;
+  for (uint64_t& lr : list) {
+    if ((lr & kState) != (kListHardware | kListPending)) continue;
+    lr = 0;
+    found = true;
+  }
+  return found;
+}
+
 bool GuestGic::HoldsHardware(std::span<const uint64_t> list) {
   return std::any_of(list.begin(), list.end(), [](uint64_t lr) {
     return (lr & kListHardware) != 0 && (lr & (kListPending | kListActive)) != 0;

@@ -27,8 +27,8 @@ constexpr uint32_t ListIntid(uint64_t lr) { return static_cast<uint32_t>(lr); }
 
 class GuestGic {
  public:
-  // `timer`: the private interrupt behind which there is a physical one, whose number is
-  // `physical_timer`: the guest's deactivation ends both.
+  // `timer`: the guest's private interrupt behind which there is the machine's `physical_timer`, of
+  // a number of its own: the guest's deactivation ends both.
   void Initialize(uint32_t timer, uint32_t physical_timer) {
     timer_ = timer;
     physical_timer_ = physical_timer;
@@ -53,6 +53,10 @@ class GuestGic {
   // Moves interrupts into list registers, the most urgent first; false if some have to wait for one
   // to become free.
   bool Fill(std::span<uint64_t> list);
+
+  // The timer does not ask any more: takes its interrupt back unless the guest is handling it.
+  // True: it was there; its physical one, which is active, is to be active no longer.
+  bool WithdrawTimer(std::span<uint64_t> list);
 
   // Whether the timer's interrupt is in a list register: its physical one is active then.
   static bool HoldsHardware(std::span<const uint64_t> list);

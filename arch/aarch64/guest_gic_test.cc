@@ -69,6 +69,43 @@ TEST_F(GuestGicTest, TheTimerIsTiedToItsPhysicalInterrupt) {
   EXPECT_FALSE(GuestGic::HoldsHardware(list_));
 }
 
+TEST_F(GuestGicTest, ATimerThatDoesNotAskAnyMoreIsTakenBack) {
+  EXPECT_FALSE(gic_.WithdrawTimer(list_)) << "it never asked";
+  gic_.Request(kTimer, 0);
+  EXPECT_TRUE(gic_.WithdrawTimer(list_)) << "while it waits";
+  EXPECT_FALSE(gic_.waiting());
+
+  gic_.Request(33, 0x80);
+  gic_.Request(kTimer, 0);
+  gic_.Fill(list_);
+  ASSERT_EQ(Listed(), (std::vector<uint32_t>{33, kTimer}));
+  EXPECT_TRUE(gic_.WithdrawTimer(list_)) << "from its list register";
+  EXPECT_EQ(Listed(), std::vector<uint32_t>{33}) << "and no other";
+  EXPECT_FALSE(GuestGic::HoldsHardware(list_));
+  EXPECT_FALSE(gic_.WithdrawTimer(list_));
+
+  EXPECT_TRUE(gic_.Request(kTimer, 0)) << "it asks again";
+  gic_.Fill(list_);
+  EXPECT_EQ(Listed(), (std::vector<uint32_t>{33, kTimer}));
+}
+
+TEST_F(GuestGicTest, ATimerInterruptThatIsHandledIsNotTakenBack) {
+  gic_.Request(kTimer, 0);
+  gic_.Fill(list_);
+  list_[0] = (list_[0] & ~kListPending) | kListActive;
+  const auto before = list_;
+  EXPECT_FALSE(gic_.WithdrawTimer(list_)) << "the guest's deactivation ends the physical one";
+  EXPECT_EQ(list_, before);
+}
+
+TEST_F(GuestGicTest, ADisabledTimerInterruptIsTakenBack) {
+  gic_.SetPrivate(0, priority_);
+  gic_.Request(kTimer, 0);
+  EXPECT_TRUE(gic_.WithdrawTimer(list_));
+  gic_.SetPrivate(~uint32_t{0}, priority_);
+  EXPECT_FALSE(gic_.waiting()) << "nothing is left for when it is enabled";
+}
+
 TEST_F(GuestGicTest, APrivateInterruptWaitsUntilItIsEnabled) {
   gic_.SetPrivate(~(uint32_t{1} << 5), priority_);
   EXPECT_TRUE(gic_.Request(5, 0));

@@ -89,16 +89,32 @@ void Vcpu::SaveInterface() {
   if (HoldsTimer()) SetTimerActive(false);
 }
 
-// Moves what waits into the list registers of this CPU, which are the guest's.
-void Vcpu::FillListRegisters() {
+// Has `edit` change the list registers of this CPU, which are the guest's.
+template <typename Edit>
+void Vcpu::EditListRegisters(Edit edit) {
   std::array<uint64_t, kMaxListRegisters> before;
   const auto list = std::span(interface_.list).first(ListRegisters());
   for (uint32_t i = 0; i < list.size(); ++i) before[i] = list[i] = ReadList(i);
-  const bool all = gic_.Fill(list);
+  edit(list);
   for (uint32_t i = 0; i < list.size(); ++i) {
     if (list[i] != before[i]) WriteList(i, list[i]);
   }
+}
+
+// Moves what waits into the list registers.
+void Vcpu::FillListRegisters() {
+  bool all = false;
+  EditListRegisters([&](std::span<uint64_t> list) { all = gic_.Fill(list); });
   interface_control_ = kInterfaceOn | (all ? 0 : kUnderflow);
+}
+
+// The guest has disabled its timer, or moved it, since it asked for an interrupt. That is a level
+// (Arm IHI 0069, 4.1): it must not stay pending. Seen at the guest's exits, as it is not told.
+void Vcpu::WithdrawTimer() {
+  timer_taken_ = false;
+  bool found = false;
+  EditListRegisters([&](std::span<uint64_t> list) { found = gic_.WithdrawTimer(list); });
+  if (found) SetTimerActive(false);
 }
 
 // Whether the guest has an interrupt to wake up for. Only while it is loaded.
@@ -113,6 +129,12 @@ void Vcpu::PrepareEntry() {
   if (gic_.waiting()) FillListRegisters();
 }
 
+// For a guest that goes on without an entry, which would write the control register.
+void Vcpu::DeliverAtOnce() {
+  FillListRegisters();
+  BULKHEAD_WRITE_REGISTER(ich_hcr_el2, interface_control_);
+}
+
 // An interrupt came while the guest ran. True: it was the guest's own business, and is done.
 bool Vcpu::TakeInterrupt() {
   const uint64_t intid = BULKHEAD_READ_REGISTER(icc_hppir1_el1) & kIntidMask;
@@ -125,12 +147,12 @@ bool Vcpu::TakeInterrupt() {
       return false;
     }
     BULKHEAD_WRITE_REGISTER(icc_eoir1_el1, taken);
-    gic_.Request(static_cast<uint32_t>(intid), 0);
+    gic_.Request(abi::kVirtualTimerInterrupt, 0);
+    timer_taken_ = true;
   } else if (intid != Gic().maintenance_interrupt) {
     return false;
   }
-  FillListRegisters();
-  BULKHEAD_WRITE_REGISTER(ich_hcr_el2, interface_control_);
+  DeliverAtOnce();
   return true;
 }
 
@@ -155,7 +177,7 @@ bool Vcpu::SendInterrupt() {
   const uint64_t mine = self ? uint64_t{1} << (id_ % 16) : 0;
   sending_ = (sent_ & kAllOthers) != 0 || (sent_ & kTargets & ~mine) != 0;
   if (sending_) return false;
-  PrepareEntry();
+  if (gic_.waiting()) DeliverAtOnce();
   return true;
 }
 

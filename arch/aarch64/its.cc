@@ -9,6 +9,7 @@
 
 #include "arch/aarch64/gic.h"
 #include "arch/aarch64/registers.h"
+#include "arch/aarch64/traps.h"
 #include "arch/log.h"
 #include "arch/paging.h"
 #include "base/align.h"
@@ -128,7 +129,10 @@ void SetIts(uint64_t mapped, uint64_t physical) {
 }
 
 void InitializeMessages(HostPhysical pages) {
-  if (g_its == 0) return;
+  if (g_its == 0) {
+    LogLine("bulkhead: no GICv3 ITS: there are no message interrupts; in QEMU use -M virt,its=on");
+    return;
+  }
   ClearPages(pages, kGicPages * kPageSize);  // in memory, for tables that are not kept coherent
   const auto take = [&pages](uint64_t count) {
     const HostPhysical taken = pages;
@@ -156,9 +160,12 @@ void InitializeMessages(HostPhysical pages) {
   asm volatile("dsb sy" : : : "memory");
   Register32(redistributor, kLpiControl) = kLpiEnable;
 
+  // QEMU up to 10.0 lists one in the MADT with its=off, too.
+  ExplainCrash("the GICv3 ITS that the firmware lists does not answer; in QEMU use -M virt,its=on");
   Register32(g_its, kControl) = 0;
   for (int i = 0; i < kPatience && (Register32(g_its, kControl) & kQuiescent) == 0; ++i) {
   }
+  ExplainCrash(nullptr);
   g_device_limit = SetTable(kDeviceTable, devices, kDeviceTablePages);
   // An ITS may keep a few collections itself, and then has no table of them.
   (void)SetTable(kCollectionTable, collections, 1);

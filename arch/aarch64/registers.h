@@ -68,6 +68,15 @@ inline constexpr uint64_t kMdcrTtrf = 1 << 19;
 inline constexpr uint64_t kMdcr =
     kMdcrTpmcr | kMdcrTpm | kMdcrTda | kMdcrTdosa | kMdcrTdra | kMdcrTpms | kMdcrTtrf;
 
+// MPAM2_EL2, MPAMIDR_EL1 and MPAMHCR_EL2 (Arm DDI 0598): a guest's accesses to its partition
+// identifiers trap, and so do those of FEAT_SME for want of EnMPAMSM.
+inline constexpr uint64_t kMpamTrap1 = uint64_t{1} << 48;   // MPAM1_EL1
+inline constexpr uint64_t kMpamTrap0 = uint64_t{1} << 49;   // MPAM0_EL1
+inline constexpr uint64_t kMpamTrapId = uint64_t{1} << 58;  // MPAMIDR_EL1; zero where it cannot
+inline constexpr uint64_t kMpamHasHcr = 1 << 17;
+inline constexpr uint64_t kMpamHasBandwidth = uint64_t{1} << 56;
+inline constexpr uint64_t kMpamHcrTrapId = uint64_t{1} << 31;
+
 // CNTHCTL_EL2 with E2H (D17.10.2): of the counters and timers user mode has the virtual counter
 // only; guests have the virtual counter and timer, their physical ones trap.
 inline constexpr uint64_t kCnthctl = 1 << 1;
@@ -142,9 +151,11 @@ inline constexpr uint64_t kIccSgi1r = SysReg(3, 0, 12, 11, 5);
 
 // Identification (D17.2.61 and following).
 constexpr uint64_t IdField(uint64_t id, unsigned shift) { return id >> shift & 0xf; }
+inline constexpr unsigned kPfr0Mpam = 40;
 inline constexpr unsigned kPfr0Ras = 28;
 inline constexpr unsigned kPfr0Gic = 24;
 inline constexpr unsigned kPfr1Sme = 24;
+inline constexpr unsigned kPfr1MpamMinor = 16;
 inline constexpr unsigned kDfr0PmuVer = 8;
 inline constexpr unsigned kMmfr0PaRange = 0;
 inline constexpr unsigned kMmfr0Fgt = 56;

@@ -3,6 +3,8 @@
 
 // Exceptions of user mode, and of the hypervisor itself.
 
+#include "arch/aarch64/traps.h"
+
 #include <cstddef>
 #include <iterator>
 
@@ -20,6 +22,7 @@ namespace {
 constexpr int kBacktraceDepth = 16;
 
 bool g_crashed = false;
+const char* volatile g_explanation = nullptr;  // set and read around accesses to devices
 
 // The boot stack is in the image.
 bool OnHypervisorStack(uint64_t address) {
@@ -42,6 +45,8 @@ void LogBacktrace(uint64_t pc, uint64_t fp) {
 }
 
 }  // namespace
+
+void ExplainCrash(const char* explanation) { g_explanation = explanation; }
 
 void LogContext(const UserContext& c) {
   constexpr size_t kPerLine = 4;
@@ -135,7 +140,8 @@ extern "C" [[noreturn]] void HandleCrash(UserContext* context, uint64_t kind) {
   LogContext(*context);
   LogBacktrace(context->pc, context->FramePointer());
   ReportLastTrace();
-  Fatal("the hypervisor crashed; the lines above say where");
+  const char* explanation = g_explanation;
+  Fatal(explanation != nullptr ? explanation : "the hypervisor crashed; the lines above say where");
 }
 
 }  // namespace bulkhead::arch

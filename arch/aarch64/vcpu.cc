@@ -93,7 +93,7 @@ void Vcpu::Initialize(uint32_t id, std::span<const HostPhysical>, HostPhysical n
   id_ = id;
   root_ = nested_root;
   tag_ = &tag;
-  gic_.Initialize(Gic().virtual_timer_interrupt, Gic().virtual_timer_interrupt);
+  gic_.Initialize(abi::kVirtualTimerInterrupt, Gic().virtual_timer_interrupt);
   registers_ = kResetRegisters;
   pstate_ = kStateAtReset;
   GiveMachineId(state.machine_id);
@@ -105,7 +105,8 @@ void Vcpu::Reset() {
   thread_ = {};
   interface_ = {};
   gic_ = GuestGic();
-  gic_.Initialize(Gic().virtual_timer_interrupt, Gic().virtual_timer_interrupt);
+  gic_.Initialize(abi::kVirtualTimerInterrupt, Gic().virtual_timer_interrupt);
+  timer_taken_ = false;
   deferred_error_ = 0;
   vector_ = {};
   pstate_ = kStateAtReset;
@@ -247,6 +248,7 @@ RunOutcome Vcpu::Run(Cpu& cpu, abi::VcpuState& state) {
     halted_ = false;
   }
   if (!IsLoaded(cpu)) Load(cpu);
+  if (timer_taken_ && !TimerAsserted()) WithdrawTimer();
   if (inject_) InjectUndefined();
   inject_ = false;
   PrepareEntry();
@@ -254,6 +256,12 @@ RunOutcome Vcpu::Run(Cpu& cpu, abi::VcpuState& state) {
   GuestEnter(this);
   LeaveGuest();
   return SlowExit(state);
+}
+
+// What the timer tells the interrupt controller (Arm ARM D11.2.4). Not while the guest runs.
+bool Vcpu::TimerAsserted() const {
+  return (thread_[kCntvCtl] & (kTimerOn | kTimerMasked)) == kTimerOn &&
+         Now() - counter_offset_ >= thread_[kCntvCval];
 }
 
 bool Vcpu::TimerExpired() const { return Now() >= TimerDeadline(); }

@@ -74,6 +74,10 @@ void MarkUsed(void* memory, size_t size) {
   fake::Unpoison(memory, size);
 }
 
+void SynchronizeCode(HostPhysical start, uint64_t bytes) {
+  if (!fake::TheMachine().IsRam(ToPointer(start), bytes)) std::abort();
+}
+
 void PutChar(char c) { fake::TheMachine().log += c; }
 
 HostPhysical KernelRoot() {

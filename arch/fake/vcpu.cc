@@ -18,6 +18,8 @@ void Vcpu::Initialize(uint32_t id, std::span<const HostPhysical> pages, HostPhys
 }
 
 RunOutcome Vcpu::Run(Cpu& cpu, abi::VcpuState& state) {
+  if (!in_guest_) ++states_taken_;
+  in_guest_ = true;
   if (halted_) {
     TimerFired(Now());
     if (!HasPendingInterrupt()) return RunOutcome::kHalted;
@@ -31,7 +33,10 @@ RunOutcome Vcpu::Run(Cpu& cpu, abi::VcpuState& state) {
   const fake::Guest& guest = fake::TheMachine().guest;
   const RunOutcome outcome = guest ? guest(*this, state) : RunOutcome::kExit;
   halted_ = outcome == RunOutcome::kHalted;
-  if (outcome == RunOutcome::kExit) ++exits_;
+  if (outcome == RunOutcome::kExit) {
+    ++exits_;
+    in_guest_ = false;
+  }
   return outcome;
 }
 

@@ -10,7 +10,7 @@
 #include "arch/x86_64/descriptors.h"
 #include "arch/x86_64/local_apic.h"
 #include "arch/x86_64/registers.h"
-#include "arch/x86_64/svm/svm.h"
+#include "arch/x86_64/virtualizer.h"
 
 extern "C" void SyscallEntry();
 extern "C" [[noreturn]] void ReturnToUser(bulkhead::arch::UserContext*);
@@ -55,7 +55,7 @@ Status InitializeCpu(Cpu& cpu, HostPhysical pages) {
   WriteCr4(cr4);
 
   InitializeLocalApic();
-  return svm::Enable(cpu, pages);
+  return EnableVirtualization(cpu, pages);
 }
 
 Cpu& CurrentCpu() {

@@ -69,7 +69,21 @@ void FillGates() {
   }
 }
 
+TablePointer SegmentTable() {
+  return {sizeof(g_segments) - 1, reinterpret_cast<uint64_t>(g_segments.data())};
+}
+
 }  // namespace
+
+DescriptorTables LoadedDescriptorTables() {
+  return {reinterpret_cast<uint64_t>(g_segments.data()), reinterpret_cast<uint64_t>(g_gates.data()),
+          reinterpret_cast<uint64_t>(&g_task_state)};
+}
+
+void ReloadSegmentTable() {
+  const TablePointer gdt = SegmentTable();
+  asm volatile("lgdt %0" : : "m"(gdt));
+}
 
 void LoadDescriptorTables(Cpu& cpu) {
   for (int i = 0; i < 3; ++i) {
@@ -90,7 +104,7 @@ void LoadDescriptorTables(Cpu& cpu) {
   };
   FillGates();
 
-  const TablePointer gdt = {sizeof(g_segments) - 1, reinterpret_cast<uint64_t>(g_segments.data())};
+  const TablePointer gdt = SegmentTable();
   const TablePointer idt = {sizeof(g_gates) - 1, reinterpret_cast<uint64_t>(g_gates.data())};
   asm volatile(
       "lgdt %0\n"

@@ -21,6 +21,15 @@ inline constexpr uint16_t kTaskState = 0x28;
 
 // Loads this CPU's tables and points GS at `cpu`.
 void LoadDescriptorTables(Cpu& cpu);
+// Where they are, for processors that put them back themselves; of the segment table they do not
+// keep the limit, which ReloadSegmentTable mends.
+struct DescriptorTables {
+  uint64_t segments;
+  uint64_t gates;
+  uint64_t task_state;
+};
+DescriptorTables LoadedDescriptorTables();
+void ReloadSegmentTable();
 // Where the processor pushes when it leaves user mode.
 void SetKernelEntryStack(uint64_t top);
 

@@ -70,7 +70,7 @@ SyscallEntry:
   mov %rsp, %rdi
   mov CPU_KERNEL_STACK, %rsp
   xor %ebp, %ebp
-  call HandleCallEntry
+  call HandleCall
   ud2
 
 // One stub a vector: pushes an error code where the processor has not, and the vector.

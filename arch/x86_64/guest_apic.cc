@@ -29,7 +29,7 @@ enum Register : uint32_t {  // MSR numbers (Intel SDM 3A, table 11-6)
 };
 
 // Fields of the interrupt command register (Intel SDM 3A, 11.6.1).
-enum Delivery : uint64_t { kFixed = 0 };
+enum Delivery : uint64_t { kFixed = 0, kNonMaskable = 4 };
 enum Shorthand : uint64_t { kNoShorthand = 0, kSelf = 1, kAll = 2, kOthers = 3 };
 constexpr uint64_t DeliveryOf(uint64_t icr) { return icr >> 8 & 7; }
 constexpr uint64_t ShorthandOf(uint64_t icr) { return icr >> 18 & 3; }
@@ -69,6 +69,14 @@ void GuestApic::Accept(int vector) {
 }
 
 bool GuestApic::Request(uint8_t vector) { return vector >= kFirstVector && requested_.Add(vector); }
+
+bool GuestApic::RequestNmi() {
+  const bool fresh = !nmi_;
+  nmi_ = true;
+  return fresh;
+}
+
+bool GuestApic::IsNmi(uint64_t icr) { return DeliveryOf(icr) == kNonMaskable; }
 
 uint64_t GuestApic::TimerDivisor() const {
   // Bits 3, 1 and 0 give the power of two; 111 means one (Intel SDM 3A, 11.5.4).
@@ -178,7 +186,7 @@ bool GuestApic::Addressed(uint64_t icr) const {
 }
 
 bool GuestApic::Receives(uint64_t icr) const {
-  if (DeliveryOf(icr) != kFixed) return false;
+  if (DeliveryOf(icr) != kFixed && !IsNmi(icr)) return false;
   switch (ShorthandOf(icr)) {
     case kNoShorthand:
       return Addressed(icr);
@@ -194,7 +202,8 @@ GuestApic::Access GuestApic::WriteIcr(uint64_t value) {
   const uint64_t shorthand = ShorthandOf(value);
   const bool to_self =
       shorthand == kSelf || shorthand == kAll || (shorthand == kNoShorthand && Addressed(value));
-  if (DeliveryOf(value) == kFixed && to_self) Request(static_cast<uint8_t>(value));
+  if (to_self && DeliveryOf(value) == kFixed) Request(static_cast<uint8_t>(value));
+  if (to_self && IsNmi(value)) RequestNmi();
   const bool logical = (value >> 11 & 1) != 0;
   const bool only_self =
       shorthand == kSelf || (shorthand == kNoShorthand && !logical && value >> 32 == id_);

@@ -66,12 +66,16 @@ class GuestApic {
 
   // Makes a vector pending; true if it was not. Vectors below 16 are ignored, as by the hardware.
   bool Request(uint8_t vector);
+  // NMIs have no vector here and only pass through.
+  bool RequestNmi();
+  bool nmi() const { return nmi_; }
+  void AcceptNmi() { nmi_ = false; }
   // The vector to deliver now, taking priorities into account; -1: none.
   int Highest() const { return requested_.empty() ? -1 : HighestDeliverable(); }
   // The vector to deliver if the task priority were zero; -1: none.
   int HighestHeldBack() const { return requested_.empty() ? -1 : HighestWithoutTaskPriority(); }
-  // Whether any vector is pending, deliverable or not.
-  bool pending() const { return !requested_.empty(); }
+  // Whether anything is pending, deliverable or not.
+  bool pending() const { return !requested_.empty() || nmi_; }
   // What a write of zero to the end-of-interrupt register does.
   [[gnu::always_inline]] void EndOfInterrupt() {
     if (!in_service_.empty()) in_service_.Remove(static_cast<uint8_t>(in_service_.Highest()));
@@ -90,8 +94,9 @@ class GuestApic {
 
   uint64_t icr() const { return icr_; }
   // Whether an interrupt that another local controller sends with this ICR value is for this one.
-  // Only fixed delivery: starting processors (INIT, start-up) does not exist yet.
+  // Only fixed and NMI delivery: starting processors (INIT, start-up) does not exist yet.
   bool Receives(uint64_t icr) const;
+  static bool IsNmi(uint64_t icr);
   uint32_t id() const { return id_; }
   void set_tsc_offset(uint64_t offset) { tsc_offset_ = offset; }
 
@@ -118,6 +123,7 @@ class GuestApic {
   uint64_t deadline_ = ~uint64_t{0};
   uint64_t deadline_guest_ = 0;
   uint64_t tsc_offset_ = 0;
+  bool nmi_ = false;
   VectorSet requested_;
   VectorSet in_service_;
 };

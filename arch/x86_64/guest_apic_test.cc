@@ -377,7 +377,21 @@ TEST_F(GuestApicTest, ReceivesWhatOthersAddressToIt) {
   EXPECT_FALSE(apic_.Receives(1 << 18 | 0x70)) << "the sender's own";
   EXPECT_TRUE(apic_.Receives(2 << 18 | 0x70));
   EXPECT_TRUE(apic_.Receives(3 << 18 | 0x70));
-  EXPECT_FALSE(apic_.Receives(uint64_t{5} << 32 | 4 << 8)) << "NMI";
+  EXPECT_TRUE(apic_.Receives(uint64_t{5} << 32 | 4 << 8)) << "NMI";
+  EXPECT_FALSE(apic_.Receives(uint64_t{5} << 32 | 5 << 8)) << "INIT";
+}
+
+// They have no vector, and it does not matter whether the controller is enabled.
+TEST_F(GuestApicTest, NmisPassThrough) {
+  Write(kIcr, 4 << 8 | 1 << 18);
+  EXPECT_TRUE(apic_.nmi());
+  EXPECT_TRUE(apic_.pending());
+  EXPECT_EQ(apic_.Highest(), -1);
+  EXPECT_FALSE(apic_.RequestNmi()) << "twice is once";
+  apic_.AcceptNmi();
+  EXPECT_FALSE(apic_.pending());
+  EXPECT_TRUE(GuestApic::IsNmi(4 << 8 | 0x40));
+  EXPECT_FALSE(GuestApic::IsNmi(2)) << "a vector";
 }
 
 }  // namespace

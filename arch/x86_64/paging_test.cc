@@ -5,6 +5,8 @@
 
 #include "arch/paging.h"
 
+#include <cstdlib>
+
 #include "gtest/gtest.h"
 
 namespace bulkhead::arch {
@@ -36,6 +38,26 @@ TEST(PagingTest, NestedPagesAreUserPages) {
   EXPECT_EQ(GuestFormat::Leaf(kPhysical, 1, {}), 0x800f'edcb'a980'0005);
   EXPECT_EQ(GuestFormat::Leaf(kPhysical, 2, {.write = true, .execute = true}),
             0x000f'edcb'a980'0087);
+}
+
+// Intel SDM 3C, 29.3.2. In a process of its own, because the machine's kind is chosen for good.
+TEST(PagingDeathTest, ExtendedPages) {
+  const auto check = [] {
+    GuestFormat::UseExtended();
+    const bool right =
+        GuestFormat::Leaf(kPhysical, 1, {}) == 0x000f'edcb'a980'0031 &&
+        GuestFormat::Leaf(kPhysical, 1, {.write = true}) == 0x000f'edcb'a980'0033 &&
+        GuestFormat::Leaf(kPhysical, 2, {.write = true, .execute = true}) ==
+            0x000f'edcb'a980'00b7 &&
+        GuestFormat::Leaf(kPhysical, 1, {.write = true, .device = true}) == 0x000f'edcb'a980'0003 &&
+        GuestFormat::Table(kPhysical) == 0x000f'edcb'a980'0007 &&
+        GuestFormat::Attributes(0x000f'edcb'a980'00b7) ==
+            PageAttributes{.write = true, .execute = true, .user = true} &&
+        GuestFormat::Attributes(0x000f'edcb'a980'0003) ==
+            PageAttributes{.write = true, .user = true, .device = true};
+    exit(right ? 0 : 1);
+  };
+  EXPECT_EXIT(check(), testing::ExitedWithCode(0), "");
 }
 
 TEST(PagingTest, ReservedAndAvailableBitsAreNotAddress) {

@@ -43,19 +43,36 @@ inline constexpr uint64_t kCr0Em = 1 << 2;
 inline constexpr uint64_t kCr0Ts = 1 << 3;
 inline constexpr uint64_t kCr0Ne = 1 << 5;
 inline constexpr uint64_t kCr0Wp = 1 << 16;
+inline constexpr uint64_t kCr0Nw = 1 << 29;
+inline constexpr uint64_t kCr0Cd = 1 << 30;
 inline constexpr uint64_t kCr0Pg = uint64_t{1} << 31;
 
+inline constexpr uint64_t kCr4Vme = 1 << 0;
+inline constexpr uint64_t kCr4Pvi = 1 << 1;
+inline constexpr uint64_t kCr4Tsd = 1 << 2;
+inline constexpr uint64_t kCr4De = 1 << 3;
+inline constexpr uint64_t kCr4Pse = 1 << 4;
 inline constexpr uint64_t kCr4Pae = 1 << 5;
 inline constexpr uint64_t kCr4Mce = 1 << 6;
 inline constexpr uint64_t kCr4Pge = 1 << 7;
+inline constexpr uint64_t kCr4Pce = 1 << 8;
 inline constexpr uint64_t kCr4Osfxsr = 1 << 9;
 inline constexpr uint64_t kCr4Osxmmexcpt = 1 << 10;
 inline constexpr uint64_t kCr4Umip = 1 << 11;
+inline constexpr uint64_t kCr4Vmxe = 1 << 13;
+inline constexpr uint64_t kCr4Smxe = 1 << 14;
+inline constexpr uint64_t kCr4Fsgsbase = 1 << 16;
+inline constexpr uint64_t kCr4Pcide = 1 << 17;
 inline constexpr uint64_t kCr4Osxsave = 1 << 18;
 inline constexpr uint64_t kCr4Smep = 1 << 20;
 inline constexpr uint64_t kCr4Smap = 1 << 21;
+inline constexpr uint64_t kCr4Pke = 1 << 22;
 
+inline constexpr uint64_t kRflagsTf = 1 << 8;
 inline constexpr uint64_t kRflagsIf = 1 << 9;
+inline constexpr uint64_t kRflagsRf = 1 << 16;
+
+inline constexpr uint64_t kDr6SingleStep = 1 << 14;
 
 inline uint64_t ReadMsr(uint32_t index) {
   uint32_t low;
@@ -89,6 +106,7 @@ BULKHEAD_CONTROL_REGISTER(Dr0, dr0)
 BULKHEAD_CONTROL_REGISTER(Dr1, dr1)
 BULKHEAD_CONTROL_REGISTER(Dr2, dr2)
 BULKHEAD_CONTROL_REGISTER(Dr3, dr3)
+BULKHEAD_CONTROL_REGISTER(Dr6, dr6)
 #undef BULKHEAD_CONTROL_REGISTER
 
 inline uint64_t ReadTsc() {

@@ -112,8 +112,6 @@ void LogContext(const UserContext& c) {
   }
 }
 
-extern "C" [[noreturn]] void HandleCallEntry(UserContext* context) { HandleCall(*context); }
-
 extern "C" [[noreturn]] void HandleUserTrap(UserContext* context) {
   if (context->vector < 32) HandleUserFault(*context, context->vector == 14 ? ReadCr2() : 0);
   HandleVector(static_cast<unsigned>(context->vector));

@@ -14,8 +14,8 @@
 
 extern "C" {
 
-alignas(4096) bulkhead::arch::Vmcb svm_vmcb;
-alignas(4096) bulkhead::arch::Vmcb svm_host_vmcb;
+alignas(4096) bulkhead::arch::svm::Vmcb svm_vmcb;
+alignas(4096) bulkhead::arch::svm::Vmcb svm_host_vmcb;
 
 [[noreturn]] void RunBare();
 
@@ -24,7 +24,7 @@ alignas(4096) bulkhead::arch::Vmcb svm_host_vmcb;
 namespace bulkhead {
 namespace {
 
-using arch::Vmcb;
+using arch::svm::Vmcb;
 
 constexpr uint64_t kStackBytes = 16384;
 
@@ -43,8 +43,8 @@ constexpr abi::SegmentRegister kData = {0x10, 0xc93, 0xffffffff, 0};
 
 // The guest has this program's own page tables and descriptors: its addresses mean the same.
 void MakeGuest(Vmcb& vmcb) {
-  vmcb.intercept1 = arch::kInterceptCpuid | arch::kInterceptMsr;
-  vmcb.intercept2 = arch::kInterceptVmrun;
+  vmcb.intercept1 = arch::svm::kInterceptCpuid | arch::svm::kInterceptMsr;
+  vmcb.intercept2 = arch::svm::kInterceptVmrun;
   vmcb.msr_map = reinterpret_cast<uint64_t>(msr_map);
   vmcb.asid = 1;
   vmcb.cs = kCode;

@@ -16,11 +16,21 @@ void Print(std::string_view text) {
   for (const char c : text) DebugOutput(c);
 }
 
+void FormatResult(TextWriter& line, bool ok, std::string_view what) {
+  line << (ok ? "ok " : "not ok ") << ++checks << " - " << what << "\n";
+}
+
 bool Check(bool ok, std::string_view what) {
   Line line;
-  line << (ok ? "ok " : "not ok ") << ++checks << " - " << what << "\n";
+  FormatResult(line, ok, what);
   Print(line.view());
   return ok;
+}
+
+void Skip(std::string_view what, std::string_view reason) {
+  Line line;
+  line << what << " # SKIP " << reason;
+  Check(true, line.view());
 }
 
 bool CheckEqual(uint64_t got, uint64_t want, std::string_view what) {

@@ -73,8 +73,7 @@ const Words& WordsOf(Architecture architecture) {
                                          .pc = "rip",
                                          .stack = "rsp",
                                          .argument = "rdi",
-                                         .entry = {{"HandleCallEntry", "arch/x86_64/traps.cc"},
-                                                   {"SyscallEntry", "arch/x86_64/entry.S"}}};
+                                         .entry = {{"SyscallEntry", "arch/x86_64/entry.S"}}};
   static const auto& aarch64 = *new Words{.registers = kAarch64Registers,
                                           .fault = "data abort",
                                           .fault_code = 0x24,
@@ -307,7 +306,7 @@ TEST_P(Crash, OfTheHypervisor) {
       Has(log_, words_.fault_address + "0x0000000000001000\nbulkhead: backtrace 0xffffffff8"));
   EXPECT_TRUE(HasFrames(log_, {{"LogLine\\(", "arch/log.cc"}}));
   EXPECT_TRUE(HasFrames(log_, {{"Calls::SystemControl\\(", "hypervisor/calls_system.cc"},
-                               {"HandleCall\\(", "hypervisor/dispatch.cc"}}));
+                               {"HandleCall", "hypervisor/dispatch.cc"}}));
   EXPECT_TRUE(HasFrames(log_, words_.entry));
   EXPECT_TRUE(Has(log_, "bulkhead: trace [0-9]+ exit [0-9]+ 0x"));
   EXPECT_TRUE(Has(log_,
@@ -321,7 +320,7 @@ TEST_P(Crash, OfTheHypervisorsStack) {
   EXPECT_TRUE(Has(log_, "bulkhead: crash: " + words_.stack_fault + " in the hypervisor\n"));
   EXPECT_TRUE(Has(log_, words_.stack_value + "0x0000000000001000\n"));
   // Where a stack is needed next: at once, or after the return from a function without a frame.
-  EXPECT_TRUE(HasFrames(log_, {{"(LogLine|HandleCall)\\(", "(arch/log|hypervisor/dispatch).cc"}}));
+  EXPECT_TRUE(HasFrames(log_, {{"(LogLine\\(|HandleCall)", "(arch/log|hypervisor/dispatch).cc"}}));
   EXPECT_TRUE(HasFrames(log_, words_.entry));
   EXPECT_TRUE(Has(log_,
                   "bulkhead: trace [0-9]+ call system_control 0x[^\n]*\n"
@@ -333,7 +332,7 @@ TEST_P(Crash, OfTheSupervisor) {
   EXPECT_TRUE(Has(log_, "bulkhead: process 0 ended: " + words_.fault +
                             " at 0x4[0-9a-f]{5}, address 0xf[0-9a-f]{2}\n"));
   // In the thunk, which is in no line of its own, or in what that jumps to.
-  EXPECT_TRUE(Has(log_, "#0 [^\n]*::Send\\([^\n]*  (control|drivers)/[a-z_/]+.cc:"));
+  EXPECT_TRUE(Has(log_, "#0 [^\n]*::Send\\([^\n]*  (control|drivers)/[a-z_/]+.(cc|h):"));
   EXPECT_TRUE(HasFrames(log_, {{"bulkhead::ProgramMain\\(", "control/main.cc"},
                                {"RuntimeStart", "runtime/runtime.cc"}}));
   EXPECT_TRUE(Has(log_, "bulkhead: trace [0-9]+ fault " + words_.fault +
@@ -364,7 +363,8 @@ TEST_P(Crash, OfAVmm) {
   EXPECT_TRUE(Has(report, words_.registers));
   EXPECT_TRUE(HasFrames(report, {{"Machine::RunVcpu\\(", "vmm/machine.cc"},
                                  {"Machine::VcpuThread\\(", "vmm/machine.cc"}}));
-  EXPECT_TRUE(Has(report, "bulkhead: trace [0-9]+ call thread_create 0x"));
+  // What comes before the fault may be the other pod's, which runs at the same time.
+  EXPECT_TRUE(Has(report, "bulkhead: trace [0-9]+ call [a-z_]+ 0x"));
   EXPECT_TRUE(Has(report, "bulkhead: trace [0-9]+ fault " + words_.fault + " 0x[0-9a-f]{4,5}\n$"));
 }
 

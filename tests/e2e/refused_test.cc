@@ -67,6 +67,19 @@ TEST(Refused, DamagedLayers) {
                       {"truncated", "is corrupt", "sha256:"}));
 }
 
+// Both names are said: what the image is for, and what was wanted.
+TEST(Refused, ImagesOfAnotherArchitecture) {
+  for (const Architecture wanted : kArchitectures) {
+    const Architecture other =
+        wanted == Architecture::kX86_64 ? Architecture::kAarch64 : Architecture::kX86_64;
+    const TempDirectory cache;
+    AddGuests(cache);
+    const std::string image = "oci:" + MakeHelloLayout(other, cache);
+    EXPECT_TRUE(IsOneLine(*Bulkhead(RunArguments(wanted, {image})), 125,
+                          {"linux/" + OciName(wanted), "linux/" + OciName(other)}));
+  }
+}
+
 TEST(Refused, RegistryThatIsNotThere) {
   EXPECT_TRUE(IsOneLine(*Bulkhead({"run", "docker://localhost:1/none"}), 125,
                         {"docker://localhost:1/none"}));

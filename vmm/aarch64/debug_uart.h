@@ -19,8 +19,9 @@ inline constexpr uint32_t kUartTransmitFull = 1 << 5;   // UARTFR.TXFF
 inline constexpr uint32_t kUartReceiveEmpty = 1 << 4;   // UARTFR.RXFE
 
 // Every other register reads as zero.
-constexpr uint32_t ReadDebugUart(uint64_t offset) {
-  return offset == kUartFlags ? kUartTransmitEmpty | kUartReceiveEmpty : 0;
+constexpr uint32_t ReadDebugUart(uint64_t offset, bool ready) {
+  if (offset != kUartFlags) return 0;
+  return kUartReceiveEmpty | (ready ? kUartTransmitEmpty : kUartTransmitFull);
 }
 
 }  // namespace bulkhead

@@ -104,9 +104,9 @@ bool Platform::AccessDebugUart(const MmioAccess& access, uint64_t address, uint6
   const uint64_t offset = address - layout::kDebugUartBase;
   if (machine_.startup().debug_uart == 0 || offset >= layout::kDebugUartSize) return false;
   if (!access.write) {
-    *value = ReadDebugUart(offset);
+    *value = ReadDebugUart(offset, machine_.DebugReady());
   } else if (offset == kUartData) {
-    machine_.DebugOutput(static_cast<std::byte>(*value));
+    machine_.DebugByte(static_cast<std::byte>(*value));
   }
   return true;
 }

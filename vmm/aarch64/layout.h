@@ -11,6 +11,7 @@
 #include <array>
 #include <cstdint>
 
+#include "hypervisor/abi/aarch64/vcpu_state.h"
 #include "vmm/ram.h"
 
 namespace bulkhead::layout {
@@ -33,7 +34,7 @@ inline constexpr uint32_t kInterrupts = 64;
 
 // The architected timer's private interrupts, as Arm's Base System Architecture numbers them.
 inline constexpr uint32_t kHypervisorTimerPpi = 26;
-inline constexpr uint32_t kVirtualTimerPpi = 27;
+inline constexpr uint32_t kVirtualTimerPpi = abi::kVirtualTimerInterrupt;
 inline constexpr uint32_t kSecureTimerPpi = 29;
 inline constexpr uint32_t kPhysicalTimerPpi = 30;
 

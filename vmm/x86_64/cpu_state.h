@@ -5,6 +5,7 @@
 #define BULKHEAD_VMM_X86_64_CPU_STATE_H_
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace bulkhead {
@@ -65,6 +66,8 @@ struct CpuState {
 
   PagingState paging() const { return {cr0, cr3, cr4, efer, rflags, cpl}; }
 };
+
+inline constexpr size_t kMaxInstructionLength = 15;
 
 enum class CpuMode : uint8_t { k16, k32, k64 };
 

@@ -4,19 +4,19 @@
 // What the guest did that its VMM has to answer.
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/format.h"
+#include "hypervisor/abi/x86_64/vmx_errors.h"
 #include "platform/platform.h"
 #include "runtime/runtime.h"
 #include "vmm/machine.h"
 #include "vmm/x86_64/acpi.h"
 #include "vmm/x86_64/cpuid.h"
-#include "vmm/x86_64/guest_page_walk.h"
 #include "vmm/x86_64/layout.h"
 #include "vmm/x86_64/mmio_emulator.h"
 #include "vmm/x86_64/msr.h"
 #include "vmm/x86_64/processor_cpuid.h"
+#include "vmm/x86_64/string_io.h"
 
 namespace bulkhead {
 namespace {
@@ -66,6 +66,13 @@ void InjectPageFault(abi::VcpuState& state, uint64_t linear, uint32_t error_code
   state.inject_error = error_code;
 }
 
+const char* RefusalName(uint64_t detail) {
+  constexpr uint64_t kVmexitInvalid = ~uint64_t{0};  // AMD APM 2, appendix C
+  if (detail == kVmexitInvalid) return "VMEXIT_INVALID";
+  return (detail & abi::kVmxEntryFailure) != 0 ? abi::VmxEntryFailureName(detail)
+                                               : abi::VmxErrorName(detail);
+}
+
 void SkipInstruction(abi::VcpuState& state) { state.rip += state.instruction_length; }
 
 }  // namespace
@@ -108,8 +115,8 @@ void Platform::EndOnExit(const abi::VcpuState& state) {
       text << "triple fault at " << Hex{state.rip};
       break;
     case abi::ExitReason::kInvalidState:
-      text << "the processor refused the guest's state, code " << Hex{state.detail} << ", at "
-           << Hex{state.rip};
+      text << "the processor refused the guest's state: " << RefusalName(state.detail) << " (code "
+           << Hex{state.detail} << "), at " << Hex{state.rip};
       break;
     case abi::ExitReason::kDeadHalt:
       text << "the guest halted with interrupts off at " << Hex{state.rip};
@@ -141,7 +148,8 @@ uint32_t Platform::ReadPort(uint64_t port, uint32_t width) const {
   if (IsPowerPort(static_cast<uint16_t>(port))) return 0;
   if (machine_.startup().debug_uart != 0 &&
       port - layout::kDebugUartPort < layout::kDebugUartPorts) {
-    return port - layout::kDebugUartPort == kUartLineStatus ? kUartEmpty : 0;
+    return port - layout::kDebugUartPort == kUartLineStatus && machine_.DebugReady() ? kUartEmpty
+                                                                                     : 0;
   }
   // Nothing there: the bus floats high.
   return AllOnes(width);
@@ -154,46 +162,37 @@ void Platform::WritePort(uint64_t port, uint32_t value) {
     return;
   }
   if (machine_.startup().debug_uart != 0 && port == layout::kDebugUartPort) {
-    machine_.DebugOutput(static_cast<std::byte>(value));
+    machine_.DebugByte(static_cast<std::byte>(value));
   }
 }
 
-void Platform::HandleStringIo(abi::VcpuState& state, uint64_t port, uint32_t width, bool in,
-                              bool repeat) {
-  // One element an exit; the instruction is executed again while RCX is not zero.
+void Platform::HandleStringIo(abi::VcpuState& state, const StringIo& io) {
   CpuState cpu = ToCpuState(state);
-  if (repeat && cpu.gpr[abi::kRcx] == 0) {
-    SkipInstruction(state);
-    return;
-  }
-  uint64_t& pointer = cpu.gpr[in ? abi::kRdi : abi::kRsi];
-  const uint64_t linear = Linear(cpu, in ? kSegEs : kSegDs, pointer);
-  std::array<uint8_t, 4> bytes = {};
-  const auto element = std::span(bytes).first(width);
-  Translation at;
-  size_t count = 0;
-  if (in) {
-    const uint32_t value = ReadPort(port, width);
-    std::memcpy(bytes.data(), &value, sizeof(value));
-    at = WriteLinear(cpu.paging(), machine_.memory(), linear, element, count);
-  } else {
-    at = ReadLinear(cpu.paging(), machine_.memory(), linear, LinearAccess::kRead, element, count);
-    uint32_t value = 0;
-    std::memcpy(&value, bytes.data(), width);
-    if (count == width) WritePort(port, value);
-  }
-  if (count != width) {
-    if (at.outcome == Translation::Outcome::kPageFault) {
-      InjectPageFault(state, at.linear, at.error_code);
-    } else {
+  const PortBus bus = {
+      .context = this,
+      .read = [](void* context, uint16_t port,
+                 uint8_t width) { return static_cast<Platform*>(context)->ReadPort(port, width); },
+      .write = [](void* context, uint16_t port, uint8_t,
+                  uint32_t value) { static_cast<Platform*>(context)->WritePort(port, value); },
+  };
+  const StringIoOutcome outcome = EmulateStringIo(cpu, machine_.memory(), io, bus);
+  switch (outcome.kind) {
+    case StringIoOutcome::Kind::kDone:
+      FromCpuState(cpu, state);
+      return;
+    case StringIoOutcome::Kind::kPageFault:
+      InjectPageFault(state, outcome.linear, outcome.error_code);
+      return;
+    case StringIoOutcome::Kind::kGeneralProtection:
       InjectGeneralProtection(state);
+      return;
+    case StringIoOutcome::Kind::kUnsupported: {
+      Text<256> text;
+      text << "string I/O to port " << Hex{io.port} << " at " << Hex{state.rip}
+           << " does not go to or from memory";
+      machine_.EndWithFault(text.view());
     }
-    return;
   }
-  pointer += (cpu.rflags & kFlagDirection) != 0 ? 0 - uint64_t{width} : width;
-  const bool again = repeat && --cpu.gpr[abi::kRcx] != 0;
-  FromCpuState(cpu, state);
-  if (!again) SkipInstruction(state);
 }
 
 void Platform::HandleIo(abi::VcpuState& state) {
@@ -202,7 +201,10 @@ void Platform::HandleIo(abi::VcpuState& state) {
   const auto width = static_cast<uint32_t>(info & abi::kIoWidthMask);
   const bool in = (info & abi::kIoIn) != 0;
   if ((info & abi::kIoString) != 0) {
-    HandleStringIo(state, port, width, in, (info & abi::kIoRepeat) != 0);
+    HandleStringIo(state, {.port = static_cast<uint16_t>(port),
+                           .width = static_cast<uint8_t>(width),
+                           .in = in,
+                           .repeat = (info & abi::kIoRepeat) != 0});
     return;
   }
   uint64_t& rax = state.gpr[abi::kRax];
@@ -216,8 +218,17 @@ void Platform::HandleIo(abi::VcpuState& state) {
   SkipInstruction(state);
 }
 
+// There is no instruction to emulate then.
+void Platform::EndOnIndirectMmio(const abi::VcpuState& state) {
+  Text<256> text;
+  text << ((state.info & abi::kMmioTable) != 0 ? "a page table at "
+                                               : "an interrupt or exception delivered to ")
+       << Hex{state.detail} << ", where there is no memory (rip " << Hex{state.rip} << ")";
+  machine_.EndWithFault(text.view());
+}
+
 void Platform::HandleMmio(abi::VcpuState& state) {
-  constexpr uint64_t kWriteAccess = 1 << 1;  // error code of a nested page fault
+  if ((state.info & (abi::kMmioTable | abi::kMmioDelivery)) != 0) EndOnIndirectMmio(state);
   CpuState cpu = ToCpuState(state);
   MmioOutcome outcome;
   machine_.AccessDevices([&](Devices& devices) {
@@ -233,7 +244,7 @@ void Platform::HandleMmio(abi::VcpuState& state) {
             },
     };
     outcome = EmulateMmio(cpu, machine_.memory(), static_cast<GuestPhysical>(state.detail),
-                          (state.info & kWriteAccess) != 0, bus);
+                          (state.info & abi::kMmioWrite) != 0, bus);
   });
   switch (outcome.kind) {
     case MmioOutcome::Kind::kDone:

@@ -5,7 +5,7 @@
 
 #include <bit>
 
-#include "Zydis/Zydis.h"
+#include "vmm/x86_64/instruction.h"
 
 namespace bulkhead {
 namespace {
@@ -87,23 +87,6 @@ MmioRegister RegisterOf(ZydisRegister reg) {
   }
 }
 
-SegmentIndex SegmentOf(ZydisRegister reg) {
-  switch (reg) {
-    case ZYDIS_REGISTER_ES:
-      return kSegEs;
-    case ZYDIS_REGISTER_CS:
-      return kSegCs;
-    case ZYDIS_REGISTER_SS:
-      return kSegSs;
-    case ZYDIS_REGISTER_FS:
-      return kSegFs;
-    case ZYDIS_REGISTER_GS:
-      return kSegGs;
-    default:
-      return kSegDs;
-  }
-}
-
 void SetAccess(MmioInstruction& out) {
   switch (out.operation) {
     case MmioOperation::kMove:
@@ -169,22 +152,10 @@ uint64_t Subtract(uint64_t a, uint64_t b, uint8_t width, uint64_t& rflags) {
 }  // namespace
 
 Result<MmioInstruction> DecodeMmio(std::span<const uint8_t> bytes, CpuMode mode) {
-  ZydisDecoder decoder;
-  const bool initialized = ZYAN_SUCCESS(
-      mode == CpuMode::k64
-          ? ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)
-      : mode == CpuMode::k32
-          ? ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_COMPAT_32, ZYDIS_STACK_WIDTH_32)
-          : ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_COMPAT_16, ZYDIS_STACK_WIDTH_16));
-  if (!initialized) return Status::kNotSupported;
-  ZydisDecodedInstruction decoded;
-  ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
-  if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(
-          &decoder, bytes.data(),
-          bytes.size() < kMaxInstructionLength ? bytes.size() : kMaxInstructionLength, &decoded,
-          operands))) {
-    return Status::kCorrupt;
-  }
+  Instruction instruction;
+  if (!DecodeInstruction(bytes, mode, instruction)) return Status::kCorrupt;
+  const ZydisDecodedInstruction& decoded = instruction.decoded;
+  const ZydisDecodedOperand* operands = instruction.operands;
   const Form* form = FindForm(decoded.mnemonic);
   if (form == nullptr || decoded.operand_count < 2) return Status::kNotSupported;
   if ((decoded.attributes & ZYDIS_ATTRIB_HAS_LOCK) != 0 && !form->locks) {

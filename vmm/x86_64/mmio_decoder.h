@@ -16,8 +16,6 @@
 
 namespace bulkhead {
 
-inline constexpr size_t kMaxInstructionLength = 15;
-
 enum class MmioOperation : uint8_t {
   kMove,        // mov, movzx, movnti: the source, zero-extended
   kMoveSigned,  // movsx, movsxd

@@ -87,25 +87,57 @@ class Emulation {
     WriteRegister(cpu_.gpr, {index, instruction_.address_width, false}, cpu_.gpr[index] + by);
   }
 
+  // The side of MOVS that the exit was not about: memory most often, a device perhaps.
+  MmioOutcome Load(uint64_t linear, uint64_t* value) {
+    std::array<uint8_t, 8> buffer{};
+    size_t count = 0;
+    const Translation at = ReadLinear(cpu_.paging(), memory_, linear, LinearAccess::kRead,
+                                      std::span(buffer).first(instruction_.width), count);
+    if (!at.ok()) return Refused(at);
+    std::memcpy(value, buffer.data(), sizeof(*value));
+    if (count == instruction_.width) return {};
+    const Translation device = TranslateLinear(cpu_.paging(), memory_, linear, LinearAccess::kRead);
+    return Answered(device, bus_.read(bus_.context, device.address, instruction_.width, value));
+  }
+
+  MmioOutcome Store(uint64_t linear, uint64_t value) {
+    std::array<uint8_t, 8> buffer{};
+    std::memcpy(buffer.data(), &value, sizeof(value));
+    size_t count = 0;
+    const Translation at = WriteLinear(cpu_.paging(), memory_, linear,
+                                       std::span(buffer).first(instruction_.width), count);
+    if (!at.ok()) return Refused(at);
+    if (count == instruction_.width) return {};
+    const Translation device =
+        TranslateLinear(cpu_.paging(), memory_, linear, LinearAccess::kWrite);
+    return Answered(device, bus_.write(bus_.context, device.address, instruction_.width, value));
+  }
+
+  MmioOutcome Refused(const Translation& at) const {
+    return at.outcome == Translation::Outcome::kPageFault ? PageFault(at)
+                                                          : Failed(Kind::kUnsupported);
+  }
+
+  MmioOutcome Answered(const Translation& device, bool answered) const {
+    if (answered) return {};
+    MmioOutcome outcome = Failed(Kind::kNoDevice);
+    outcome.address = Raw(device.address);
+    return outcome;
+  }
+
   MmioOutcome String() {
     const MmioOperation operation = instruction_.operation;
     const bool is_move = operation == MmioOperation::kMoveString;
     const uint64_t source = Linear(cpu_, instruction_.source_segment, Pointer(kGprRsi));
     const uint64_t destination = Linear(cpu_, kSegEs, Pointer(kGprRdi));
-    std::array<uint8_t, 8> buffer{};
-    const std::span<uint8_t> bytes(buffer.data(), instruction_.width);
     uint64_t value = 0;
 
     // Which side of MOVS is the device follows from what was refused: a store or a load.
     if (operation == MmioOperation::kStoreString) {
       value = ReadRegister(cpu_.gpr, instruction_.reg);
     } else if (is_move && is_write_) {
-      size_t count = 0;
-      const Translation at =
-          ReadLinear(cpu_.paging(), memory_, source, LinearAccess::kRead, bytes, count);
-      if (at.outcome == Translation::Outcome::kPageFault) return PageFault(at);
-      if (!at.ok() || count != bytes.size()) return Failed(Kind::kUnsupported);
-      std::memcpy(&value, buffer.data(), sizeof(value));
+      const MmioOutcome loaded = Load(source, &value);
+      if (loaded.kind != Kind::kDone) return loaded;
     } else if (!bus_.read(bus_.context, fault_, instruction_.width, &value)) {
       return Failed(Kind::kNoDevice);
     }
@@ -113,11 +145,8 @@ class Emulation {
     if (operation == MmioOperation::kLoadString) {
       WriteRegister(cpu_.gpr, instruction_.reg, value);
     } else if (is_move && !is_write_) {
-      std::memcpy(buffer.data(), &value, sizeof(value));
-      size_t count = 0;
-      const Translation at = WriteLinear(cpu_.paging(), memory_, destination, bytes, count);
-      if (at.outcome == Translation::Outcome::kPageFault) return PageFault(at);
-      if (!at.ok() || count != bytes.size()) return Failed(Kind::kUnsupported);
+      const MmioOutcome stored = Store(destination, value);
+      if (stored.kind != Kind::kDone) return stored;
     } else if (!bus_.write(bus_.context, fault_, instruction_.width, value)) {
       return Failed(Kind::kNoDevice);
     }

@@ -142,6 +142,28 @@ TEST_F(MmioEmulatorTest, MoveStringBothWays) {
   EXPECT_EQ(log_, expected);
 }
 
+TEST_F(MmioEmulatorTest, MoveStringFromDeviceToDevice) {
+  Code({0xa5});
+  const std::vector<Access> expected = {{false, kDevice, 4, 0x74726976},
+                                        {true, kDevice + 16, 4, 0x74726976}};
+  // Whichever side the processor looks at first.
+  for (const bool is_write : {false, true}) {
+    log_.clear();
+    cpu_.rip = 0x1000;
+    cpu_.gpr[kGprRsi] = kDevice;
+    cpu_.gpr[kGprRdi] = kDevice + 16;
+    EXPECT_EQ(Go(is_write, is_write ? kDevice + 16 : kDevice).kind, Kind::kDone);
+    EXPECT_EQ(log_, expected);
+    EXPECT_EQ(cpu_.rip, 0x1001u);
+  }
+  cpu_.rip = 0x1000;
+  cpu_.gpr[kGprRdi] = 0xe0000000;
+  const MmioOutcome outcome = Go(false);
+  EXPECT_EQ(outcome.kind, Kind::kNoDevice);
+  EXPECT_EQ(outcome.address, 0xe0000000u);
+  EXPECT_EQ(cpu_.rip, 0x1000u);
+}
+
 TEST_F(MmioEmulatorTest, MoveStringToUnmappedMemoryFaults) {
   cpu_.cr0 = kCr0Pg | kCr0Pe | kCr0Wp;
   cpu_.cr4 = kCr4Pae;

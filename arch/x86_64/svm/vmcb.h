@@ -11,7 +11,7 @@
 
 #include "hypervisor/abi/x86_64/vcpu_state.h"
 
-namespace bulkhead::arch {
+namespace bulkhead::arch::svm {
 
 enum Intercept1 : uint32_t {
   kInterceptIntr = 1u << 0,
@@ -22,6 +22,7 @@ enum Intercept1 : uint32_t {
   kInterceptRdpmc = 1u << 15,
   kInterceptCpuid = 1u << 18,
   kInterceptInvd = 1u << 22,
+  kInterceptIret = 1u << 20,
   kInterceptHlt = 1u << 24,
   kInterceptInvlpga = 1u << 26,
   kInterceptIo = 1u << 27,
@@ -55,6 +56,7 @@ enum ExitCode : uint64_t {
   kExitVintr = 0x64,
   kExitRdpmc = 0x6f,
   kExitCpuid = 0x72,
+  kExitIret = 0x74,
   kExitInvd = 0x76,
   kExitHlt = 0x78,
   kExitInvlpga = 0x7a,
@@ -78,15 +80,6 @@ enum ExitCode : uint64_t {
   kExitNestedFault = 0x400,
   kExitInvalid = ~uint64_t{0},
 };
-
-// EVENTINJ and EXITINTINFO (AMD APM 2, 15.20).
-inline constexpr uint64_t kEventValid = uint64_t{1} << 31;
-inline constexpr uint64_t kEventHasError = 1 << 11;
-inline constexpr uint64_t kEventInterrupt = 0 << 8;
-inline constexpr uint64_t kEventException = 3 << 8;
-inline constexpr uint64_t kEventSoftware = 4 << 8;
-inline constexpr uint64_t kEventTypeMask = 7 << 8;
-inline constexpr uint64_t kEventVectorMask = 0xff;
 
 // Interrupt control word (offset 0x60).
 inline constexpr uint64_t kVirtualTprMask = 0xff;
@@ -163,6 +156,6 @@ static_assert(offsetof(Vmcb, rax) == 0x5f8);
 static_assert(offsetof(Vmcb, cr2) == 0x640);
 static_assert(offsetof(Vmcb, pat) == 0x668);
 
-}  // namespace bulkhead::arch
+}  // namespace bulkhead::arch::svm
 
 #endif  // BULKHEAD_ARCH_X86_64_SVM_VMCB_H_

@@ -5,6 +5,7 @@
 #include "guest/testguest/checks.h"
 #include "guest/testguest/tap.h"
 #include "vmm/aarch64/layout.h"
+#include "vmm/aarch64/smccc.h"
 
 namespace bulkhead::testguest {
 namespace {
@@ -51,6 +52,19 @@ void CheckWidths() {
   CheckEqual(ReadMmio<uint64_t>(kRoute32), 0, "str xzr");
 }
 
+// Arm DEN0057A, 3.2.
+void CheckStolenTime() {
+  constexpr uint64_t kNanoseconds = 8;
+  CheckEqual(CallFirmware(smccc::kPvTimeFeatures, smccc::kPvTimeStolen).x0, smccc::kSuccess,
+             "there is stolen time");
+  const uint64_t stolen = CallFirmware(smccc::kPvTimeStolen).x0;
+  if (!CheckEqual(stolen, layout::kStolenTimeBase, "its structure has a place")) return;
+  CheckEqual(ReadMmio<uint64_t>(stolen), 0, "its revision and attributes are 0");
+  const uint64_t before = ReadMmio<uint64_t>(stolen + kNanoseconds);
+  (void)CallFirmware(smccc::kPsciVersion);
+  Check(ReadMmio<uint64_t>(stolen + kNanoseconds) >= before, "stolen time never goes back");
+}
+
 }  // namespace
 
 void CheckDevices() {
@@ -88,6 +102,7 @@ void CheckClock() {
   Check(READ_REGISTER("cntpct_el0", &physical), "the physical counter can be read");
   const uint64_t after = ReadCounter();
   Check(physical >= last && physical <= after, "the physical counter is the virtual one");
+  CheckStolenTime();
 }
 
 }  // namespace bulkhead::testguest

@@ -42,6 +42,27 @@ void CheckSoftwareGenerated() {
   asm volatile("msr icc_pmr_el1, %0; isb" : : "r"(uint64_t{0xff}));
   OpenInterrupts();
   CheckEqual(InterruptCount(kSgi), 3, "and lets it through");
+  WriteMmio<uint32_t>(kSgiBase + 0x200, 1u << kSgi);  // GICR_ISPENDR0
+  OpenInterrupts();
+  CheckEqual(InterruptCount(kSgi), 4, "one that is made pending in the redistributor comes, too");
+}
+
+// More at once than the processor has list registers: the hypervisor has to put in the rest as they
+// become free.
+void CheckMany() {
+  constexpr uint32_t kSgis = 16;
+  uint64_t before[kSgis];
+  for (uint32_t intid = 0; intid < kSgis; ++intid) {
+    before[intid] = InterruptCount(intid);
+    SendToSelf(intid);
+  }
+  uint64_t came = 0;
+  for (const uint64_t start = ReadCounter(); came != kSgis && ReadCounter() - start < Patience();) {
+    OpenInterrupts();
+    came = 0;
+    for (uint32_t intid = 0; intid < kSgis; ++intid) came += InterruptCount(intid) - before[intid];
+  }
+  CheckEqual(came, kSgis, "all SGIs at once come, each once");
 }
 
 void CheckShared() {
@@ -58,6 +79,37 @@ void CheckShared() {
   WriteMmio<uint32_t>(kGicd + 0x204, kSpiBit);
   Check(WaitUntil(kSpi, 1), "SPI ends WFI");
   WriteMmio<uint32_t>(kGicd + 0x184, kSpiBit);
+}
+
+// The interrupt that would be taken next; 1023: none.
+uint64_t NextInterrupt() {
+  uint64_t intid;
+  asm volatile("isb; mrs %0, icc_hppir1_el1" : "=r"(intid) : : "memory");
+  return intid;
+}
+
+// The timer's interrupt is a level: it is pending only as long as the timer asks.
+void CheckTimerThatChangesItsMind() {
+  const uint64_t before = InterruptCount(kTimer);
+  for (const bool move : {false, true}) {
+    ArmTimer(0);
+    const uint64_t start = ReadCounter();
+    while (NextInterrupt() != kTimer && ReadCounter() - start < Patience()) {
+    }
+    CheckEqual(NextInterrupt(), kTimer, "the timer's interrupt is pending while it is masked");
+    if (move) {
+      ArmTimer(Patience() * 60);
+    } else {
+      asm volatile("msr cntv_ctl_el0, xzr; isb");
+    }
+    (void)CallFirmware(smccc::kPsciVersion);  // an exit
+    Check(NextInterrupt() != kTimer,
+          move ? "but not when it was moved" : "but not when it was disabled");
+    OpenInterrupts();
+  }
+  CheckEqual(InterruptCount(kTimer), before, "an interrupt that was taken back does not come");
+  ArmTimer(0);
+  Check(WaitUntil(kTimer, before), "it comes when the timer asks again");
 }
 
 void CheckTimer() {
@@ -77,6 +129,8 @@ void CheckTimer() {
   uint64_t control = 0;
   asm volatile("mrs %0, cntv_ctl_el0; msr cntv_ctl_el0, xzr; isb" : "=r"(control));
   CheckEqual(control, 7, "but says that it has fired");
+
+  CheckTimerThatChangesItsMind();
 
   const uint64_t slept = InterruptCount(kTimer);
   ArmTimer(100'000);
@@ -99,6 +153,7 @@ void CheckTimer() {
 void CheckInterrupts() {
   EnableInterruptController();
   CheckSoftwareGenerated();
+  CheckMany();
   CheckShared();
   CheckTimer();
 }

@@ -3,7 +3,8 @@
 
 #include "guest/testguest/checks.h"
 #include "guest/testguest/tap.h"
-#include "guest/testguest/x86_64/cpu.h"
+#include "guest/testguest/x86_64/interrupts.h"
+#include "guest/testguest/x86_64/processor_checks.h"
 #include "vmm/x86_64/layout.h"
 #include "vmm/x86_64/pvclock.h"
 
@@ -86,6 +87,8 @@ void CheckInterrupts() {
   }
   asm volatile("cli");
   Check(InterruptCount(kDeadlineVector) > before, "the timer interrupts a busy loop");
+  CheckInterruptShadow();
+  CheckDelivery();
 }
 
 void CheckClock() {
@@ -115,34 +118,7 @@ void CheckDevices() {
   WriteMmio<uint32_t>(kWindow, 0xab000000);
   CheckEqual(ReadMmio<uint32_t>(kWindow), 0xab000000, "I/O APIC entry keeps its destination");
 
-  // The same register through different encodings.
-  uint32_t value = 0;
-  asm volatile("movl (%1), %0" : "=r"(value) : "r"(kWindow));
-  CheckEqual(value, 0xab000000, "mov");
-  asm volatile("movl (%1,%2,4), %%r11d; movl %%r11d, %0"
-               : "=r"(value)
-               : "r"(kSelect), "r"(uint64_t{4})
-               : "r11");
-  CheckEqual(value, 0xab000000, "mov with index and scale");
-  asm volatile("movabsl 0xfec00010, %0" : "=a"(value));
-  CheckEqual(value, 0xab000000, "mov from an absolute address");
-  value = 0xcd000000;
-  asm volatile("xchgl %0, (%1)" : "+r"(value) : "r"(kWindow) : "memory");
-  CheckEqual(value, 0xab000000, "xchg reads");
-  asm volatile("orl $0x11000000, (%0)" : : "r"(kWindow) : "memory");
-  CheckEqual(ReadMmio<uint32_t>(kWindow), 0xdd000000, "or on memory");
-  asm volatile("andl $0x0f000000, (%0)" : : "r"(kWindow) : "memory");
-  CheckEqual(ReadMmio<uint32_t>(kWindow), 0x0d000000, "and on memory");
-  asm volatile("cmpl $0x0d000000, (%1); sete %b0" : "=q"(value) : "r"(kWindow) : "cc");
-  CheckEqual(value & 1, 1, "cmp with memory");
-  uint64_t source = kWindow, destination = reinterpret_cast<uint64_t>(&value), count = 1;
-  asm volatile("rep movsl" : "+S"(source), "+D"(destination), "+c"(count) : : "memory");
-  CheckEqual(value, 0x0d000000, "rep movs from the device");
-  destination = kWindow;
-  count = 1;
-  asm volatile("rep stosl" : "+D"(destination), "+c"(count) : "a"(0x77000000) : "memory");
-  CheckEqual(ReadMmio<uint32_t>(kWindow), 0x77000000, "rep stos to the device");
-  WriteMmio<uint32_t>(kWindow, 0);
+  CheckMmio();
 
   CheckEqual(ReadMmio<uint32_t>(layout::VirtioMmioAddress(0)), 0x74726976, "virtio-mmio magic");
   CheckEqual(ReadMmio<uint32_t>(layout::VirtioMmioAddress(0) + 4), 2, "virtio-mmio version");
@@ -151,6 +127,7 @@ void CheckDevices() {
     const uint64_t at = layout::VirtioMmioAddress(i);
     if (ReadMmio<uint32_t>(at) != 0x74726976) break;
     const uint32_t id = ReadMmio<uint32_t>(at + 8);
+    if (id == 3) CheckWideMmio(at + 0x100);
     console = console || id == 3;
     rng = rng || id == 4;
     // The last device is known by what it is: there may be fewer than the platform has room for.

@@ -5,7 +5,8 @@
 
 #include "guest/testguest/checks.h"
 #include "guest/testguest/tap.h"
-#include "guest/testguest/x86_64/cpu.h"
+#include "guest/testguest/x86_64/interrupts.h"
+#include "guest/testguest/x86_64/processor_checks.h"
 #include "vmm/x86_64/layout.h"
 
 namespace bulkhead::testguest {
@@ -101,7 +102,7 @@ void CheckSse() {
 void CheckAvx() {
   const uint32_t features = GetCpuid(1).ecx;
   if ((features & 1 << 26) == 0 || (features & 1 << 28) == 0) {
-    Check(true, "AVX registers survive exits # SKIP no AVX");
+    Skip("AVX registers survive exits", "no AVX");
     return;
   }
   asm volatile(
@@ -160,11 +161,20 @@ void CheckDebug() {
 }  // namespace
 
 void CheckRegisters() {
+  CheckControlBits();
+  CheckControlEffects();
+  CheckModes();
+  CheckTables();
+  CheckMsrs();
+  CheckFlags();
+  CheckExtendedState();
+  CheckTranslation();
   CheckGeneral();
   CheckSse();
   CheckAvx();
   CheckX87();
   CheckDebug();
+  CheckDebugRegisters();
 }
 
 }  // namespace bulkhead::testguest

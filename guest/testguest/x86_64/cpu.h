@@ -4,11 +4,9 @@
 #ifndef BULKHEAD_GUEST_TESTGUEST_X86_64_CPU_H_
 #define BULKHEAD_GUEST_TESTGUEST_X86_64_CPU_H_
 
-// Instructions, and interrupts as counters.
+// Instructions.
 
 #include <cstdint>
-
-#include "guest/testguest/machine.h"
 
 namespace bulkhead::testguest {
 
@@ -42,6 +40,12 @@ inline Cpuid GetCpuid(uint32_t leaf, uint32_t subleaf = 0) {
   return r;
 }
 
+// Whether it is one of AMD's processors or of those made after them.
+inline bool IsAmd() {
+  const uint32_t vendor = GetCpuid(0).ebx;
+  return vendor == 0x68747541 || vendor == 0x6f677948;  // "Auth", "Hygo"
+}
+
 inline uint64_t ReadTsc() {
   uint32_t low, high;
   asm volatile("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
@@ -57,32 +61,27 @@ void WriteMmio(uint64_t address, T value) {
   *reinterpret_cast<volatile T*>(address) = value;
 }
 
-// An exception from these is told, not fatal.
-struct MsrResult {
-  bool fault;
-  uint64_t value;
-};
-MsrResult ReadMsr(uint32_t index);
-bool WriteMsr(uint32_t index, uint64_t value);  // false: #GP
-
-// One element of OUTSB or INSB at this linear address. What it raised; vector 0: nothing.
-struct Exception {
-  uint64_t vector, error;
-  uint64_t address;  // CR2, of a page fault
-};
-Exception StringOut8(uint16_t port, uint64_t from);
-Exception StringIn8(uint16_t port, uint64_t to);
-
-// How often a vector of 32 to 255 came. The handler writes the x2APIC's EOI.
-uint64_t InterruptCount(uint8_t vector);
-
-// What takes longer than this does not come any more: ticks of the counter, a minute or so. Other
-// pods and a busy machine make everything slow.
-inline constexpr uint64_t kPatience = 50'000'000'000;
-
-// HLT with interrupts on until `vector` has come more than `before` times. False after kPatience,
-// if something else woke it then.
-bool HaltUntil(uint8_t vector, uint64_t before);
+#define BULKHEAD_REGISTER(name, reg)                           \
+  inline uint64_t Read##name() {                               \
+    uint64_t value;                                            \
+    asm volatile("movq %%" reg ", %0" : "=r"(value));          \
+    return value;                                              \
+  }                                                            \
+  inline void Write##name(uint64_t value) {                    \
+    asm volatile("movq %0, %%" reg : : "r"(value) : "memory"); \
+  }
+BULKHEAD_REGISTER(Cr0, "cr0")
+BULKHEAD_REGISTER(Cr2, "cr2")
+BULKHEAD_REGISTER(Cr3, "cr3")
+BULKHEAD_REGISTER(Cr4, "cr4")
+BULKHEAD_REGISTER(Cr8, "cr8")
+BULKHEAD_REGISTER(Dr0, "dr0")
+BULKHEAD_REGISTER(Dr1, "dr1")
+BULKHEAD_REGISTER(Dr2, "dr2")
+BULKHEAD_REGISTER(Dr3, "dr3")
+BULKHEAD_REGISTER(Dr6, "dr6")
+BULKHEAD_REGISTER(Dr7, "dr7")
+#undef BULKHEAD_REGISTER
 
 }  // namespace bulkhead::testguest
 

@@ -6,8 +6,13 @@
 #include <string_view>
 
 #include "guest/testguest/checks.h"
+#include "guest/testguest/machine.h"
 #include "guest/testguest/tap.h"
-#include "guest/testguest/x86_64/cpu.h"
+#include "guest/testguest/x86_64/debug_events.h"
+#include "guest/testguest/x86_64/descriptors.h"
+#include "guest/testguest/x86_64/interrupts.h"
+#include "guest/testguest/x86_64/pages.h"
+#include "vmm/x86_64/layout.h"
 
 namespace bulkhead::testguest {
 namespace {
@@ -60,6 +65,51 @@ void FindMarks() {
   for (;;) asm volatile("sti; hlt");
 }
 
+// A breakpoint on the first instruction of its own handler, with a stack that is always the same:
+// no instruction is ever carried out. (A breakpoint on that stack, which is CVE-2015-8104, stops
+// QEMU.)
+[[noreturn]] void StormDebug() {
+  SetGate(kDebugVector, {.stack = 1});
+  WriteDr0(HandlerAddress(kDebugVector));
+  WriteDr7(kDebugAlwaysSet | Enable(0, Watch::kExecute));
+  Print("# storm\n");
+  asm volatile("int $1");
+  for (;;) asm volatile("");
+}
+
+// An interrupt that may not come because it is of the task priority's own class. QEMU's emulator
+// says again and again that it may.
+[[noreturn]] void StormPriority() {
+  WriteMsr(0x80f, 0x1ff);
+  WriteCr8(5);
+  WriteMsr(0x83f, 0x50);
+  Print("# storm\n");
+  asm volatile("sti");
+  for (;;) asm volatile("");
+}
+
+// Mapped, but neither memory nor device.
+constexpr uint64_t kNowhere = 0xe0000000;
+
+void LoseTables() { WriteCr3(kNowhere); }
+
+void LoseStack() { asm volatile("movq %0, %%rsp; ud2" : : "r"(kNowhere + 0x100)); }
+
+void LoseGates() {
+  const DescriptorTable gates = {0xfff, kNowhere};
+  asm volatile("lidt %0; ud2" : : "m"(gates));
+}
+
+// #PF by a store, delivered onto a device: it is not the store that the device is to see.
+void PutStackOnDevice() {
+  asm volatile("movq %0, %%rsp; movl %%eax, (%1)"
+               :
+               : "r"(layout::kIoApicBase + 0x100), "r"(WindowAddress(0))
+               : "memory");
+}
+
+void StoreVector() { asm volatile("movups %%xmm0, (%0)" : : "r"(layout::kIoApicBase) : "memory"); }
+
 }  // namespace
 
 void BeHostileToMachine(std::string_view mode) {
@@ -76,6 +126,20 @@ void BeHostileToMachine(std::string_view mode) {
     FindMarks();
   } else if (mode == "timer-storm") {
     StormTimer();
+  } else if (mode == "debug-storm") {
+    StormDebug();
+  } else if (mode == "priority-storm") {
+    StormPriority();
+  } else if (mode == "lose-tables") {
+    LoseTables();
+  } else if (mode == "lose-stack") {
+    LoseStack();
+  } else if (mode == "lose-gates") {
+    LoseGates();
+  } else if (mode == "stack-on-device") {
+    PutStackOnDevice();
+  } else if (mode == "store-vector") {
+    StoreVector();
   }
 }
 

@@ -144,10 +144,12 @@ gdt_pointer:
 
   .bss
   .balign 4096
+  .globl page_top
 page_top:
   .skip 4096
 page_pointers:
   .skip 4096
+  .globl page_directories
 page_directories:
   .skip 4 * 4096
   .skip 16384

@@ -26,7 +26,11 @@ enum class ExitReason : uint32_t {
 inline constexpr uint32_t kGprCount = 31;  // X0 to X30
 // Software-generated and private peripheral interrupts: INTIDs 0 to 31 of each processor.
 inline constexpr uint32_t kPrivateInterrupts = 32;
-// vcpu_interrupt takes INTIDs below this; shared ones begin at kPrivateInterrupts.
+// The guest's virtual timer, which the hypervisor delivers by itself: as Arm's Base System
+// Architecture numbers it, whatever the machine's own is.
+inline constexpr uint32_t kVirtualTimerInterrupt = 27;
+// vcpu_interrupt takes INTIDs below this, but not the timer's; shared ones begin at
+// kPrivateInterrupts.
 inline constexpr uint32_t kInterrupts = 256;
 
 // Places in VcpuState::machine_id (Arm ARM D19.2). What is not named here reads as zero to a guest.
@@ -102,7 +106,8 @@ enum VcpuInject : uint32_t {
   kInjectUndefined = 1 << 0,
 };
 
-// The argument `vector` of vcpu_interrupt: an INTID with its priority.
+// The argument `vector` of vcpu_interrupt: an INTID with its priority, which counts for shared ones
+// only.
 constexpr uint64_t InterruptArgument(uint32_t intid, uint8_t priority) {
   return uint64_t{priority} << 16 | intid;
 }

@@ -20,7 +20,7 @@ enum class ExitReason : uint32_t {
   kMsrWrite = 5,
   kHypercall = 6,     // VMMCALL
   kShutdown = 7,      // triple fault
-  kInvalidState = 8,  // the processor refused to enter the guest
+  kInvalidState = 8,  // the processor refused to enter the guest; the state is as the VMM gave it
   kDeadHalt = 9,      // HLT with interrupts off: nothing can wake it
   kKicked = 10,       // somebody wants the VMM's attention
   kUnsupported = 11,  // detail: the hardware's exit code
@@ -61,8 +61,9 @@ struct VcpuState {
   ExitReason reason;
   uint32_t instruction_length;  // bytes of the exiting instruction; 0: not known (kMmio)
   uint64_t detail;              // kMmio: guest-physical address; kIo: port; kMsr*: index;
-                                // kUnsupported, kInvalidState: hardware's code
-  uint64_t info;                // kMmio: fault's error code; kMsrWrite: value;
+                                // kUnsupported: hardware's code; kInvalidState: AMD-V: all
+                                // ones; VT-x: see vmx_errors.h
+  uint64_t info;                // kMmio: MmioInfo; kMsrWrite: value;
                                 // kIo: width | (kIoIn, kIoString, kIoRepeat)
 
   // Written by the VMM before vcpu_run; the hypervisor clears them.
@@ -77,8 +78,8 @@ struct VcpuState {
   uint64_t rip;
   uint64_t rflags;
 
-  // Current after kMmio and kUnsupported (and before the first entry: as after reset), taken at
-  // entry when dirty has kDirtySystem.
+  // Current after kMmio, kUnsupported and the string forms of kIo (and before the first entry: as
+  // after reset), taken at entry when dirty has kDirtySystem.
   uint64_t cr0, cr2, cr3, cr4;
   uint64_t efer;
   uint64_t xcr0;
@@ -98,6 +99,14 @@ enum VcpuDirty : uint32_t {
 enum VcpuInject : uint32_t {
   kInjectValid = 1u << 31,
   kInjectHasError = 1u << 30,
+};
+
+// What the access was; the first two as in a page fault's error code.
+enum MmioInfo : uint64_t {
+  kMmioWrite = 1 << 1,
+  kMmioFetch = 1 << 4,
+  kMmioTable = 1 << 8,     // not the instruction's own, but to a page table on the way
+  kMmioDelivery = 1 << 9,  // nor here, but of an interrupt or exception on its way to its handler
 };
 
 enum IoInfo : uint64_t {

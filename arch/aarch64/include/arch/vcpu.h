@@ -49,6 +49,12 @@ class Vcpu {
   // Takes this vCPU's registers off the CPU, before it runs elsewhere or goes away.
   void Unload(Cpu& cpu);
 
+  // Whoever ran it is gone without an exit: the next Run begins with what VcpuState says.
+  void Abandon() {
+    in_guest_ = false;
+    halted_ = false;
+  }
+
   // Makes an interrupt pending; true if the vCPU should wake. The argument is
   // abi::InterruptArgument.
   bool Interrupt(uint64_t argument) {
@@ -56,7 +62,7 @@ class Vcpu {
   }
   static constexpr bool IsInterrupt(uint64_t argument) {
     const uint64_t intid = argument & 0xffff;
-    return argument >> 24 == 0 && intid >= abi::kPrivateInterrupts && intid < abi::kInterrupts;
+    return argument >> 24 == 0 && intid < abi::kInterrupts && intid != abi::kVirtualTimerInterrupt;
   }
   bool HasPendingInterrupt() const { return gic_.waiting() || TimerExpired(); }
   // The software-generated interrupt that kInterprocessor is about.
@@ -95,10 +101,15 @@ class Vcpu {
   void EnterGuest();
   void LeaveGuest();
   void PrepareEntry();
+  void DeliverAtOnce();
   bool TakeInterrupt();
   bool HoldsTimer() const;
   bool HoldsInterrupt();
   bool TimerExpired() const;
+  bool TimerAsserted() const;
+  void WithdrawTimer();
+  template <typename Edit>
+  void EditListRegisters(Edit edit);
   void FillListRegisters();
   void Advance() { pc_ += 4; }
 
@@ -123,6 +134,7 @@ class Vcpu {
   bool inject_ = false;       // an undefined-instruction exception
   bool sending_ = false;      // an interrupt for other vCPUs is to be delivered
   bool interrupted_ = false;  // the last exit was for a host interrupt
+  bool timer_taken_ = false;  // the timer's interrupt was requested; it may still be pending
 
   std::array<uint64_t, kGuestRegisterCount> registers_ = {};
   std::array<uint64_t, kThreadRegisterCount> thread_ = {};

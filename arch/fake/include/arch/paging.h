@@ -39,8 +39,9 @@ void MarkUsed(void* memory, size_t size);
 inline void ClearPages(HostPhysical start, uint64_t bytes) {
   std::memset(ToPointer(start), 0, bytes);
 }
-// What was written to these pages is to be executed in user mode: caches see to it.
-inline void SynchronizeCode(HostPhysical, uint64_t) {}
+// What was written to these pages is to be executed in user mode: caches see to it. Ends the test
+// if they are not in the direct map.
+void SynchronizeCode(HostPhysical start, uint64_t bytes);
 
 struct HostFormat {
   using Entry = uint64_t;

@@ -27,6 +27,10 @@ class Vcpu {
                   abi::VcpuState& state);
   RunOutcome Run(Cpu& cpu, abi::VcpuState& state);
   void Unload(Cpu& cpu);
+  void Abandon() {
+    in_guest_ = false;
+    halted_ = false;
+  }
 
   bool Interrupt(uint64_t vector);
   static constexpr bool IsInterrupt(uint64_t vector) { return vector >= 16 && vector <= 255; }
@@ -51,6 +55,7 @@ class Vcpu {
   int TakeInterrupt();  // a pending vector, -1: none
   HostPhysical root() const { return root_; }
   uint64_t flushes() const { return flushes_; }
+  uint64_t states_taken() const { return states_taken_; }  // from VcpuState
 
  private:
   static constexpr uint8_t kTimerVector = 0xee;
@@ -64,7 +69,9 @@ class Vcpu {
   uint64_t exits_ = 0;
   uint64_t flushes_ = 0;
   uint32_t id_ = 0;
+  uint64_t states_taken_ = 0;
   bool halted_ = false;
+  bool in_guest_ = false;
 };
 
 const char* VirtualizationProblem();

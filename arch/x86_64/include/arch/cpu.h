@@ -26,12 +26,13 @@ struct Cpu {
   uint64_t context_end;   // just past the current thread's UserContext
   uint64_t scratch;       // entry.S
   Cpu* self;
-  Vcpu* loaded_vcpu;        // whose floating-point and debug registers the CPU holds
-  HostPhysical host_vmcb;   // VMSAVE area of the host
-  uint64_t host_deadline;   // what the core armed, in counter ticks
-  uint64_t armed_deadline;  // what the timer is set to
-  uint64_t asid_generation;
-  uint32_t next_asid;
+  Vcpu* loaded_vcpu;          // whose floating-point and debug registers the CPU holds
+  HostPhysical host_control;  // AMD-V: the host's VMSAVE area
+  uint64_t host_deadline;     // what the core armed, in counter ticks
+  uint64_t armed_deadline;    // what the timer is set to
+  // Address-space tags of guests (ASID, VPID) are given out in order, and all anew when they end.
+  uint64_t tag_generation;
+  uint32_t next_tag;
   uint32_t index;
 };
 
@@ -61,7 +62,8 @@ inline constexpr uint64_t kEarlyTables = 256 + 24;
 
 // Descriptor tables, exceptions, calls, timer, virtualisation. `pages` is zeroed memory for this
 // CPU's share of kCpuPages pages.
-inline constexpr uint64_t kCpuPages = 2 + 3 + 2;  // host VMCB, host save; shared I/O and MSR maps
+// AMD-V: host VMCB, host save; shared I/O and MSR maps. VT-x needs fewer.
+inline constexpr uint64_t kCpuPages = 2 + 3 + 2;
 Status InitializeCpu(Cpu& cpu, HostPhysical pages);
 
 // The machine's counter, and how many of its ticks make a second.

@@ -90,14 +90,40 @@ struct HostFormat {
   }
 };
 
-// Nested page tables have the host's format; every access is a user access (AMD APM 2, 15.25.5).
+// Nested page tables. AMD-V's have the host's format, and every access is a user access (AMD APM
+// 2, 15.25.5). VT-x's extended page tables (Intel SDM 3C, 29.3.2) agree in the bits for present
+// (there: readable), writable and large, and say the rest in others. The machine decides which.
 struct GuestFormat : HostFormat {
   static constexpr uint64_t kTop = 512;
+  static constexpr Entry kExtendedExecute = 1 << 2;
+  static constexpr Entry kExtendedWriteBack = 6 << 3;  // else not cached
 
-  static constexpr Entry Leaf(HostPhysical physical, int level, PageAttributes attributes) {
-    attributes.user = true;
-    return HostFormat::Leaf(physical, level, attributes);
+  // Before the first table is made.
+  static void UseExtended() { extended_ = true; }
+
+  static Entry Leaf(HostPhysical physical, int level, PageAttributes attributes) {
+    if (!extended_) {
+      attributes.user = true;
+      return HostFormat::Leaf(physical, level, attributes);
+    }
+    Entry entry = Raw(physical) | kPresent;
+    if (attributes.write) entry |= kWrite;
+    if (attributes.execute) entry |= kExtendedExecute;
+    if (!attributes.device) entry |= kExtendedWriteBack;
+    if (level > 1) entry |= kLarge;
+    return entry;
   }
+  // HostFormat::Table: the bit for user mode is the one for execution here.
+  static PageAttributes Attributes(Entry entry) {
+    if (!extended_) return HostFormat::Attributes(entry);
+    return {.write = (entry & kWrite) != 0,
+            .execute = (entry & kExtendedExecute) != 0,
+            .user = true,
+            .device = (entry & kExtendedWriteBack) == 0};
+  }
+
+ private:
+  static inline bool extended_ = false;
 };
 
 }  // namespace bulkhead::arch

@@ -24,15 +24,23 @@ enum class RunOutcome {
   kInterprocessor,  // the guest sends an interrupt: see Sent, then continue
 };
 
-struct Vmcb;
+// How a machine runs guests: AMD-V or VT-x (arch/x86_64/virtualizer.h).
+template <typename Guest>
+class GuestExits;
+namespace svm {
+class Guest;
+}
+namespace vmx {
+class Guest;
+}
 
 // What the virtual processors of a machine share: nothing.
 struct VmTag {};
 
-// The first members are known to vmrun.S by offset.
+// The first members are known to svm/vmrun.S and vmx/vmenter.S by offset.
 class Vcpu {
  public:
-  // Pages a vCPU needs, contiguous or not: control block and vector state.
+  // Pages a vCPU needs, contiguous or not: control structure and vector state.
   static constexpr uint64_t kPages = 2;
 
   // `pages` are kPages zeroed pages that stay the vCPU's until Unload. `state`: the page that its
@@ -47,17 +55,32 @@ class Vcpu {
   // Takes this vCPU's registers off the CPU, before it runs elsewhere or goes away.
   void Unload(Cpu& cpu);
 
+  // Whoever ran it is gone without an exit: the next Run begins with what VcpuState says.
+  void Abandon() {
+    in_guest_ = false;
+    halted_ = false;
+  }
+
   // Makes an interrupt pending; true if the vCPU should wake. The argument is what vcpu_interrupt
-  // takes: a vector.
-  bool Interrupt(uint64_t vector) { return apic_.Request(static_cast<uint8_t>(vector)); }
-  static constexpr bool IsInterrupt(uint64_t vector) { return vector >= 16 && vector <= 255; }
-  bool HasPendingInterrupt() const { return apic_.Highest() >= 0; }
+  // takes: a vector, or 2 for an NMI.
+  bool Interrupt(uint64_t vector) {
+    return vector == kNmi ? apic_.RequestNmi() : apic_.Request(static_cast<uint8_t>(vector));
+  }
+  static constexpr uint64_t kNmi = 2;
+  static constexpr bool IsInterrupt(uint64_t vector) {
+    return (vector >= 16 && vector <= 255) || vector == kNmi;
+  }
+  bool HasPendingInterrupt() const { return apic_.nmi() || apic_.Highest() >= 0; }
   // The interrupt that kInterprocessor is about, in the architecture's own form.
   struct Sent {
     uint64_t request;
     uint64_t interrupt;
   };
-  Sent LastSent() const { return {apic_.icr(), static_cast<uint8_t>(apic_.icr())}; }
+  Sent LastSent() const {
+    const uint64_t icr = apic_.icr();
+    // A vector below 16 is none, and not an NMI's either.
+    return {icr, GuestApic::IsNmi(icr) ? kNmi : (icr & 0xff) < 16 ? 0 : icr & 0xff};
+  }
   bool Receives(const Sent& sent) const { return apic_.Receives(sent.request); }
 
   // When its timer fires, in counter ticks; ~0: never.
@@ -68,41 +91,54 @@ class Vcpu {
 
   uint32_t id() const { return id_; }
 
-  // For vmrun.S: handles an exit without leaving the guest's state; false: the rest has to see it.
-  bool FastExit();
-
  private:
-  void Load(Cpu& cpu);
-  void TakeState(abi::VcpuState& state);
-  void GiveState(abi::VcpuState& state, bool system);
-  void PrepareEntry();
-  // Not part of PrepareEntry, which most often has nothing to deliver and is short then.
-  [[gnu::noinline]] void PrepareInterrupt(uint64_t now);
-  void DeliverInterrupt();
-  void ArmEntry();
-  void RaiseException(unsigned vector, uint32_t error, bool has_error);
-  void Advance(unsigned length);
-  bool Msr(bool write);
-  RunOutcome SendInterrupt();
-  uint64_t MsrOperand() const;
-  RunOutcome SlowExit(Cpu& cpu, abi::VcpuState& state);
-  RunOutcome Leave(abi::VcpuState& state, abi::ExitReason reason, uint64_t detail, uint64_t info,
-                   unsigned length, bool system);
-  void SetXcr0();
+  template <typename Guest>
+  friend class GuestExits;
+  friend class svm::Guest;
+  friend class vmx::Guest;
 
-  uint64_t gpr_[abi::kGprCount] = {};  // offset 0; RAX and RSP live in the VMCB
-  HostPhysical vmcb_physical_ = {};    // offset 128
-  HostPhysical host_vmcb_ = {};        // offset 136
+  // Puts on the CPU what no entry and exit switches. False: it is there already.
+  bool LoadRegisters(Cpu& cpu) {
+    if (cpu.loaded_vcpu == this) return false;
+    SwitchRegisters(cpu);
+    return true;
+  }
+  void SwitchRegisters(Cpu& cpu);
+  // Gets an address-space tag (ASID, VPID) below `count`, if it has none on this CPU. True: a new
+  // one.
+  bool TakeTag(Cpu& cpu, uint32_t count) {
+    if (tag_generation_ == cpu.tag_generation) return false;
+    TakeNewTag(cpu, count);
+    return true;
+  }
+  void TakeNewTag(Cpu& cpu, uint32_t count);
 
-  Vmcb* vmcb_ = nullptr;
+  uint64_t gpr_[abi::kGprCount] = {};   // offset 0
+  HostPhysical control_physical_ = {};  // offset 128: VMCB or VMCS
+  HostPhysical host_control_ = {};      // offset 136; AMD-V: the host's VMSAVE area
+  uint64_t launched_ = 0;               // offset 144; VT-x: VMRESUME, not VMLAUNCH
+
+  void* control_ = nullptr;  // what control_physical_ points to
   void* vector_state_ = nullptr;
   GuestApic apic_;
   uint64_t xcr0_ = 1;
   uint64_t debug_address_[4] = {};  // DR0 to DR3
   uint64_t tsc_aux_ = 0;
-  uint64_t asid_generation_ = 0;
-  Cpu* cpu_ = nullptr;
+  // Which tag: good on cpu_ while its generation is this one.
+  uint64_t tag_generation_ = 0;
+  uint32_t tag_ = 0;
   uint32_t id_ = 0;
+  Cpu* cpu_ = nullptr;
+  // AMD-V has these in the VMCB; the VMCS has no room for them.
+  struct {
+    uint64_t cr2 = 0;
+    uint64_t dr6 = 0xffff0ff0;
+    uint64_t syscall[4] = {};  // STAR, LSTAR, CSTAR, SFMASK
+    uint64_t kernel_gs_base = 0;
+    uint64_t nested_root = 0;  // EPT pointer
+    bool window = false;       // an exit is asked for when the guest can take an interrupt
+  } outside_;
+  bool nmi_blocked_ = false;  // AMD-V: until the guest's IRET; VT-x knows itself
   bool flush_ = true;
   bool halted_ = false;
   bool sending_ = false;   // an interrupt for other vCPUs is to be delivered

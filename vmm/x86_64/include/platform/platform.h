@@ -14,6 +14,7 @@
 #include "vmm/x86_64/cpuid.h"
 #include "vmm/x86_64/msr.h"
 #include "vmm/x86_64/pvclock.h"
+#include "vmm/x86_64/string_io.h"
 
 namespace bulkhead {
 
@@ -38,11 +39,12 @@ class Platform {
 
  private:
   [[noreturn]] void EndOnExit(const abi::VcpuState& state);
+  [[noreturn]] void EndOnIndirectMmio(const abi::VcpuState& state);
   void HandleIo(abi::VcpuState& state);
   void HandleMmio(abi::VcpuState& state);
   void HandleCpuid(abi::VcpuState& state);
   void HandleMsr(abi::VcpuState& state, bool write);
-  void HandleStringIo(abi::VcpuState& state, uint64_t port, uint32_t width, bool in, bool repeat);
+  void HandleStringIo(abi::VcpuState& state, const StringIo& io);
   uint32_t ReadPort(uint64_t port, uint32_t width) const;
   void WritePort(uint64_t port, uint32_t value);
 

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#ifndef BULKHEAD_ARCH_X86_64_VIRTUALIZER_H_
+#define BULKHEAD_ARCH_X86_64_VIRTUALIZER_H_
+
+// The seam between AMD-V (svm/) and VT-x (vmx/). Which of the two this machine has is found once,
+// when the first CPU starts; nothing outside the two folders knows the answer.
+
+#include "arch/cpu.h"
+#include "arch/vcpu.h"
+#include "base/address.h"
+#include "hypervisor/abi/x86_64/vcpu_state.h"
+
+namespace bulkhead::arch {
+
+struct Virtualizer {
+  const char* name;
+
+  // Turns it on on this CPU. `pages`: kCpuPages zeroed pages, its own from then on. Returns
+  // nullptr, or why it cannot be used and what to do.
+  const char* (*enable)(Cpu& cpu, HostPhysical pages);
+
+  // Fills a new vCPU's control structure. `root`: of its machine's nested page tables.
+  void (*initialize)(Vcpu& vcpu, HostPhysical root);
+
+  // Vcpu::Run and the control structure's part of Vcpu::Unload.
+  RunOutcome (*run)(Vcpu& vcpu, Cpu& cpu, abi::VcpuState& state);
+  void (*unload)(Vcpu& vcpu);
+};
+
+namespace svm {
+bool IsPresent();
+extern const Virtualizer kVirtualizer;
+}  // namespace svm
+
+namespace vmx {
+bool IsPresent();
+extern const Virtualizer kVirtualizer;
+}  // namespace vmx
+
+// Chooses, and turns it on. kNotSupported: VirtualizationProblem says why.
+Status EnableVirtualization(Cpu& cpu, HostPhysical pages);
+
+}  // namespace bulkhead::arch
+
+#endif  // BULKHEAD_ARCH_X86_64_VIRTUALIZER_H_
