@@ -232,7 +232,7 @@ class PumpTest : public ::testing::Test {
     Pump pump(&channel, child_signal_, Spawn(script));
     const MaybeFailure failure = pump.Run([] {}, &status_);
     if (!failure) channel.Send(AgentMessage::kExited, status_);
-    finished_ = pump.Finish();
+    finished_ = pump.Finish(/*timeout_ms=*/2000);
     shutdown(guest_, SHUT_RDWR);
     writer.join();
     reader.join();

@@ -188,12 +188,12 @@ MaybeFailure Pump::Run(const std::function<void()>& on_container_end, uint32_t* 
   return {};
 }
 
-bool Pump::Finish() {
+bool Pump::Finish(uint32_t timeout_ms) {
   while (channel_->Write()) {
     if (!channel_->pending() && end_seen_) return true;
     // While there is something to write the host decides how long it takes.
     const bool all_written = !channel_->pending();
-    if (Step(all_written ? static_cast<int>(kAgentEndTimeoutMs) : -1).has_value()) break;
+    if (Step(all_written ? static_cast<int>(timeout_ms) : -1).has_value()) break;
     if (all_written && timed_out_) return true;
   }
   return !channel_->pending();

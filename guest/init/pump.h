@@ -34,9 +34,9 @@ class Pump final : public MessageHandler {
   // closes its end.
   MaybeFailure Run(const std::function<void()>& on_container_end, uint32_t* exit_status);
 
-  // Writes what is pending, then waits for kEnd (or the host's closing) for at most
-  // kAgentEndTimeoutMs. False if not everything could be written.
-  bool Finish();
+  // Writes what is pending, then waits for kEnd (or the host's closing) for at most `timeout_ms`.
+  // False if not everything could be written.
+  bool Finish(uint32_t timeout_ms = kAgentEndTimeoutMs);
 
  private:
   enum class Stream { kStdout, kStderr };
