@@ -48,7 +48,8 @@ Status InitializeCpu(Cpu& cpu, HostPhysical pages) {
   const CpuidResult features = Cpuid(7);
   // Nothing of the loader's: FSGSBASE or PCE, say, would give user mode registers that no context
   // switch knows of.
-  uint64_t cr4 = kCr4Pae | kCr4Pge | kCr4Mce | kCr4Osfxsr | kCr4Osxmmexcpt | kCr4Osxsave;
+  uint64_t cr4 = kCr4Pae | kCr4Pge | kCr4Mce | kCr4Osfxsr | kCr4Osxmmexcpt;
+  if ((Cpuid(1).ecx & (1 << 26)) != 0) cr4 |= kCr4Osxsave;
   if ((features.ebx & (1 << 7)) != 0) cr4 |= kCr4Smep;
   if ((features.ebx & (1 << 20)) != 0) cr4 |= kCr4Smap;
   if ((features.ecx & (1 << 2)) != 0) cr4 |= kCr4Umip;

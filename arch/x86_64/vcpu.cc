@@ -28,8 +28,8 @@ Status EnableVirtualization(Cpu& cpu, HostPhysical pages) {
         "machine; in QEMU use -cpu max";
     return Status::kNotSupported;
   }
-  g_problem = FindVectorState();
-  if (g_problem == nullptr) g_problem = g_virtualizer->enable(cpu, pages);
+  g_problem = g_virtualizer->enable(cpu, pages);
+  if (g_problem == nullptr) g_problem = FindVectorState();
   cpu.next_tag = 1;
   cpu.tag_generation = 1;
   return g_problem == nullptr ? Status::kOk : Status::kNotSupported;

@@ -6,12 +6,16 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdint>
 #include <fstream>
 #include <sstream>
 #include <string>
 
+#include "boot/multiboot2/grub_iso.h"
 #include "boot/testing/bundle_writer.h"
+#include "cli/bochs.h"
 #include "tests/harness/architecture.h"
+#include "tests/harness/bochs.h"
 #include "tests/harness/files.h"
 #include "tests/harness/qemu.h"
 
@@ -19,6 +23,8 @@ namespace bulkhead {
 namespace {
 
 constexpr std::chrono::seconds kDeadline(60);
+constexpr uint64_t kMemory = uint64_t{64} << 20;  // bytes
+const char* HypervisorFile() { return Facts(Architecture::kX86_64).files.boot_image; }
 constexpr char kEnd[] = "end of the refused states";
 
 // What a bundle with the program as its supervisor is written to.
@@ -46,11 +52,46 @@ testing::AssertionResult Passed(const std::string& log) {
          << log;
 }
 
+// The processors that Bochs has with VT-x and unrestricted guests.
+class VtX : public testing::TestWithParam<std::string> {};
+
+TEST_P(VtX, RefusesStates) {
+  const TempDirectory directory;
+  const std::string bundle = directory / "bundle.cpio";
+  WriteBundle(bundle);
+  ASSERT_TRUE(
+      MakeGrubIso({.hypervisor = HypervisorFile(), .bundle = bundle}, directory / kBochsCd, {})
+          .ok());
+  BochsMachine machine({.directory = directory.path(), .memory = kMemory, .cpu = GetParam()});
+  ASSERT_TRUE(machine.RunUntilSerial(kEnd, kDeadline));
+  EXPECT_TRUE(SerialContains(machine, "virtualization: VT-x\n"));
+  EXPECT_TRUE(Passed(machine.serial()));
+}
+INSTANTIATE_TEST_SUITE_P(Models, VtX,
+                         testing::Values("corei7_sandy_bridge_2600k", "corei7_ivy_bridge_3770k",
+                                         "corei7_haswell_4770", "broadwell_ult", "corei7_skylake_x",
+                                         "corei3_cnl", "corei7_icelake_u", "tigerlake"),
+                         [](const auto& model) { return model.param; });
+
+// It has VT-x and EPT. What the hypervisor lacks is on its first line.
+TEST(VtXWithoutUnrestrictedGuest, IsRefused) {
+  const TempDirectory directory;
+  const std::string bundle = directory / "bundle.cpio";
+  WriteBundle(bundle);
+  ASSERT_TRUE(
+      MakeGrubIso({.hypervisor = HypervisorFile(), .bundle = bundle}, directory / kBochsCd, {})
+          .ok());
+  BochsMachine machine(
+      {.directory = directory.path(), .memory = kMemory, .cpu = "corei5_lynnfield_750"});
+  ASSERT_TRUE(machine.RunUntilSerial("no unrestricted guest", kDeadline));
+  ASSERT_TRUE(machine.RunUntilSerial("no virtual machine can be made", kDeadline));
+}
+
 TEST(RefusedStates, OnAmdV) {
   const TempDirectory directory;
   const std::string bundle = directory / "bundle.cpio";
   WriteBundle(bundle);
-  QemuMachine machine({.kernel = Facts(Architecture::kX86_64).files.boot_image, .initrd = bundle});
+  QemuMachine machine({.kernel = HypervisorFile(), .initrd = bundle});
   ASSERT_TRUE(machine.RunUntilSerial(kEnd, kDeadline));
   EXPECT_TRUE(Passed(machine.serial()));
 }
