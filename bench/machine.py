@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The Bulkhead Authors
-"""Runs machines: QEMU with an instruction-counting clock."""
+"""Runs machines: emulators with a clock that counts instructions."""
 
 import os
 import selectors
@@ -39,15 +39,16 @@ def make_bundle(files):
 
 
 class Bench:
-    """Runs machines of a kind (machines.py) one after the other, with their files in `directory`."""
+    """Runs machines of a kind (machines.py) one after the other, with their files in `directory`.
+    This one: in QEMU."""
 
     def __init__(self, kind, root, directory, verbose):
         self.kind = kind
         self.root = root
         self.directory = directory
         self.verbose = verbose
-        if shutil.which(kind.qemu) is None:
-            raise BenchError(f"{kind.qemu} is missing; run tools/setup")
+        if shutil.which(kind.emulator) is None:
+            raise BenchError(f"{kind.emulator} is missing; run tools/setup")
 
     def built(self, path):
         return os.path.join(self.root, "bazel-bin", path)
@@ -67,9 +68,12 @@ class Bench:
         for which `until` is true."""
         return self._run(arguments + ["-serial", "chardev:out"], until, None)
 
-    def run_pod(self, kernel, initramfs, command_line, memory, until):
-        """Runs one pod on Bulkhead, with a debug UART. Returns what hypervisor, supervisor, VMM and
-        guest printed, in lines, up to the one for which `until` is true."""
+    def run_bare(self, kernel, until):
+        """Runs bench's own loop."""
+        return self.run_plain([*self.kind.bare, "-m", "64M", "-kernel", kernel], until)
+
+    def make_pod(self, kernel, initramfs, command_line, memory):
+        """The bundle's file for one pod, with a debug UART, and the MiB of memory for its node."""
         cpu = self.kind.cpu
         config = (f"version=1\nmemory={memory}\ncpus=1\ncmdline={command_line}\n"
                   "debug_uart=1\n").encode()
@@ -81,9 +85,14 @@ class Bench:
         if initramfs:
             files.append(("pods/bench/initramfs", self.read(initramfs)))
         bundle = make_bundle(files)
-        arguments = [*self.kind.node, "-m", f"{(memory + len(bundle)) // MIB + 96}M",
-                     "-kernel", self.built(self.kind.boot_image),
-                     "-initrd", self.file("bundle", bundle),
+        return self.file("bundle", bundle), (memory + len(bundle)) // MIB + 96
+
+    def run_pod(self, kernel, initramfs, command_line, memory, until):
+        """Runs one pod on Bulkhead. Returns what hypervisor, supervisor, VMM and guest printed, in
+        lines, up to the one for which `until` is true."""
+        bundle, mib = self.make_pod(kernel, initramfs, command_line, memory)
+        arguments = [*self.kind.node, "-m", f"{mib}M",
+                     "-kernel", self.built(self.kind.boot_image), "-initrd", bundle,
                      "-device", "virtio-serial-pci,max_ports=1",
                      "-device", "virtconsole,chardev=out", "-serial", "chardev:com1"]
         return self._run(arguments, until, FrameReader())
@@ -92,7 +101,7 @@ class Bench:
         """`frames` takes the node channel apart; None: the output is plain text."""
         ours, theirs = socket.socketpair()
         log, log_theirs = socket.socketpair()
-        command = [self.kind.qemu, "-cpu", self.kind.processor] + COMMON + arguments
+        command = [self.kind.emulator, "-cpu", self.kind.processor] + COMMON + arguments
         command += ["-chardev", f"socket,id=out,fd={theirs.fileno()}"]
         fds = [theirs.fileno()]
         if frames:
@@ -111,14 +120,14 @@ class Bench:
 
     def _collect(self, process, out, log, until, frames):
         lines = []
-        partial = {out: b"", log: b""}
+        partial = {stream: b"" for stream in (out, log) if stream}
         deadline = time.monotonic() + TIMEOUT
         with selectors.DefaultSelector() as selector:
             for stream in partial:
                 selector.register(stream, selectors.EVENT_READ)
             while selector.get_map():
                 for key, _ in selector.select(max(0, deadline - time.monotonic())):
-                    data = key.fileobj.recv(65536)
+                    data = os.read(key.fd, 65536)
                     if not data:
                         selector.unregister(key.fileobj)
                     if frames and key.fileobj is out:
@@ -135,8 +144,51 @@ class Bench:
                     raise BenchError(f"no result within {TIMEOUT} seconds; the last lines were:\n"
                                      + "\n".join(lines[-10:]))
         errors = process.stderr.read().decode(errors="replace")
-        raise BenchError("QEMU ended without a result; the last lines were:\n"
+        raise BenchError(f"{self.kind.emulator} ended without a result; the last lines were:\n"
                          + "\n".join(lines[-10:] + [errors]))
 
 
-__all__ = ["Bench", "BenchError", "FrameError", "MIB"]
+class BochsBench(Bench):
+    """In Bochs, whose TSC counts instructions by itself. It boots from a CD, and a node's channel is
+    its second UART."""
+
+    def run_bare(self, kernel, until):
+        return self._run_bochs([kernel], 64, until, None)
+
+    def run_pod(self, kernel, initramfs, command_line, memory, until):
+        bundle, mib = self.make_pod(kernel, initramfs, command_line, memory)
+        return self._run_bochs([self.built(self.kind.boot_image), bundle], mib, until, FrameReader())
+
+    def _run_bochs(self, files, mib, until, frames):
+        """`files`: what GRUB starts, and its module."""
+        reader, serial = os.pipe()
+        with socket.create_server(("127.0.0.1", 0)) as listener, os.fdopen(reader, "rb", 0) as log:
+            listener.settimeout(TIMEOUT)
+            port = listener.getsockname()[1] if frames else 0
+            made = subprocess.run(
+                [self.built("bench/bochs_machine"), self.directory, str(mib), str(serial), str(port),
+                 *files], stdout=subprocess.PIPE, text=True, check=False)
+            if made.returncode != 0:
+                raise BenchError("the machine could not be made (see above)")
+            command = made.stdout.splitlines()
+            if self.verbose:
+                print("+ " + " ".join(command), file=sys.stderr)
+            with subprocess.Popen(command, cwd=self.directory, pass_fds=[serial],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.PIPE, start_new_session=True) as process:
+                os.close(serial)
+                try:
+                    if not frames:
+                        return self._collect(process, log, None, until, None)
+                    channel, _ = listener.accept()
+                    with channel:
+                        return self._collect(process, channel, log, until, frames)
+                finally:
+                    process.kill()
+
+
+def make_bench(kind, *arguments):
+    return (BochsBench if kind.emulator == "bochs" else Bench)(kind, *arguments)
+
+
+__all__ = ["BenchError", "FrameError", "MIB", "make_bench"]

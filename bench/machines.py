@@ -11,7 +11,7 @@ class Kind:
     name: str         # in results
     cpu: str          # in names of built files
     debian: str       # in names of Debian's packages
-    qemu: str
+    emulator: str
     processor: str
     node: tuple       # arguments: the machine that Bulkhead runs on
     plain: tuple      # one for a guest kernel without a hypervisor
@@ -27,11 +27,14 @@ class Kind:
     exit_hypervisor: tuple
     exit_vmm: tuple
     boot_percent: int  # of the boot without a hypervisor
+    # Of rows.NAMES.
+    rows: tuple = ("exit_hypervisor", "exit_vmm", "boot_to_userspace", "memory_node", "memory_vmm")
 
     @property
     def targets(self):
         cpu = self.cpu
-        return [f"//bench:bare_exits_{cpu}", f"//bench:first_instruction_{cpu}",
+        return ["//bench:bochs_machine",
+                f"//bench:bare_exits_{cpu}", f"//bench:first_instruction_{cpu}",
                 "//bench:unpack_kernel", f"//control:supervisor_{cpu}",
                 "//guest/initramfs:make_initramfs", f"//guest/testguest:testguest_{cpu}",
                 self.boot_target, f"//hypervisor:hypervisor_{cpu}", f"//vmm:vmm_{cpu}"]
@@ -42,7 +45,7 @@ KINDS = (
         name="x86_64-svm",
         cpu="x86_64",
         debian="amd64",
-        qemu="qemu-system-x86_64",
+        emulator="qemu-system-x86_64",
         # Five-level page tables: QEMU 7.2 has them, the hypervisor's tables have four levels.
         processor="max,la57=off",
         node=("-M", "q35"),
@@ -57,11 +60,31 @@ KINDS = (
         exit_vmm=("cpuid-1", 600),
         boot_percent=115,
     ),
+    # The only emulator with VT-x. Its TSC counts instructions.
+    Kind(
+        name="x86_64-vmx",
+        cpu="x86_64",
+        debian="amd64",
+        emulator="bochs",
+        processor="corei7_skylake_x",
+        node=(),
+        plain=(),
+        bare=(),
+        boot_image="hypervisor/hypervisor_x86_64.elf",
+        boot_target="//hypervisor:hypervisor_x86_64",
+        testguest="guest/testguest/testguest.elf",
+        tick=1,
+        command_line="",
+        exit_hypervisor=("x2apic-eoi", 160),
+        exit_vmm=("cpuid-1", 760),
+        boot_percent=0,
+        rows=("exit_hypervisor", "exit_vmm"),
+    ),
     Kind(
         name="aarch64-el2",
         cpu="aarch64",
         debian="arm64",
-        qemu="qemu-system-aarch64",
+        emulator="qemu-system-aarch64",
         processor="neoverse-n1",
         node=("-M", "virt,virtualization=on,gic-version=3"),
         plain=("-M", "virt,gic-version=3"),

@@ -41,8 +41,7 @@ def is_last(line):
 def exits(bench):
     """The two rows of exits: the same code as a guest of the bare loop and of Bulkhead."""
     kind = bench.kind
-    bare = output.measured(bench.run_plain(
-        [*kind.bare, "-m", "64M", "-kernel", bench.built(f"bench/bare_exits_{kind.cpu}")], is_last))
+    bare = output.measured(bench.run_bare(bench.built(f"bench/bare_exits_{kind.cpu}"), is_last))
     pod = output.measured(bench.run_pod(
         bench.built(kind.testguest), None, "testguest.mode=measure", 32 * MIB, is_last))
     for name, (event, target) in (("exit_hypervisor", kind.exit_hypervisor),
@@ -116,7 +115,7 @@ def measure(bench, wanted):
     """The wanted rows, in the order of NAMES."""
     measured = []
     for function, names in MEASUREMENTS:
-        if any(name in wanted for name in names):
+        if any(name in wanted and name in bench.kind.rows for name in names):
             measured += [row for row in function(bench) if row.name in wanted]
     return measured
 

@@ -10,9 +10,9 @@
   .text
   .code64
 
-// [[noreturn]] void RunBare(): the guest of svm_vmcb, on and on.
-  .globl RunBare
-RunBare:
+// [[noreturn]] void SvmLoop(): the guest of svm_vmcb, on and on.
+  .globl SvmLoop
+SvmLoop:
 1:
   clgi
   movl $svm_vmcb, %eax
