@@ -83,8 +83,6 @@ class GuestExits {
   }
 
  protected:
-  explicit GuestExits(Vcpu& vcpu) : vcpu_(vcpu) {}
-
   void RaiseException(unsigned vector) { self().Inject(vector | kEventException | kEventValid, 0); }
   void RaiseException(unsigned vector, uint32_t error) {
     self().Inject(vector | kEventException | kEventHasError | kEventValid, error);
@@ -227,6 +225,9 @@ class GuestExits {
   Vcpu& vcpu_;
 
  private:
+  friend Guest;
+  explicit GuestExits(Vcpu& vcpu) : vcpu_(vcpu) {}
+
   Guest& self() { return static_cast<Guest&>(*this); }
   const Guest& self() const { return static_cast<const Guest&>(*this); }
 
