@@ -22,7 +22,7 @@ struct Part {
 };
 constexpr Part kParts[] = {
     {kBios, "bochsbios"},
-    {kVideoBios, "bochs"},
+    {kVideoBios, "vgabios"},
     {"/usr/lib/x86_64-linux-gnu/bochs/plugins/libbx_term_gui.so", "bochs-term"},
     {"/usr/lib/grub/i386-pc/multiboot2.mod", "grub-pc-bin"},
 };

@@ -300,6 +300,29 @@ TEST_P(TestGuest, WhatCannotStartIsSaid) {
   EXPECT_EQ(node.pod(4).end, PodEnd::kPoweredOff) << node.pod(4).reason;
 }
 
+// All of Bochs' models with VT-x and unrestricted guests that begin with what the hypervisor needs;
+// the usual one is in kMachines.
+class Models : public testing::TestWithParam<const char*> {};
+
+TEST_P(Models, PlatformIsAsPromised) {
+  RunTap({.pods = {{.name = "tap"}}, .bochs_cpu = GetParam()});
+}
+
+INSTANTIATE_TEST_SUITE_P(Bochs, Models,
+                         testing::Values("corei7_haswell_4770", "corei7_ivy_bridge_3770k",
+                                         "broadwell_ult", "corei3_cnl", "corei7_icelake_u",
+                                         "tigerlake"),
+                         [](const auto& info) { return std::string(info.param); });
+
+// Has VT-x, but neither that nor what it builds on.
+TEST(BochsModelWithoutUnrestrictedGuests, IsRefused) {
+  TestNode node({.pods = {{.name = "tap"}}, .bochs_cpu = "core2_penryn_t9600"});
+  ASSERT_TRUE(node.RunToEnd());
+  EXPECT_NE(node.pod(0).reason.find("cannot make a virtual machine"), std::string::npos)
+      << node.pod(0).reason;
+  EXPECT_TRUE(SerialContains(node.machine(), "virtualization: this processor's VT-x has no "));
+}
+
 INSTANTIATE_TEST_SUITE_P(All, TestGuest, testing::ValuesIn(kMachines), NameOfMachine);
 
 }  // namespace
