@@ -74,7 +74,7 @@ struct Exception {
 Exception Catch(void (*body)(void* context), void* context);
 template <typename Body>
 Exception Try(Body body) {
-  return Catch([](void* context) { (*static_cast<Body*>(context))(); }, &body);
+  return Catch([](void* context) { (*static_cast<Body*>(context))(); }, static_cast<void*>(&body));
 }
 
 // One result: `got` is that exception. The latter: it is none.

@@ -195,9 +195,11 @@ interrupt32:
   .code16
   .globl real_mode_start, real_mode_end
 real_mode_start:
+  /* With limits of 64 KiB, which stay. */
   movw $DATA16, %ax
   movw %ax, %ds
   movw %ax, %es
+  movw %ax, %fs
   movw %ax, %ss
   lidtl real_idt_pointer - real_mode_start
   movl %cr0, %eax
