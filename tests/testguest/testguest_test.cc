@@ -38,7 +38,7 @@ std::string NameOfMachine(const testing::TestParamInfo<Machine>& info) { return 
 
 // The least number of checks that a plan has.
 int LeastChecks(Architecture architecture) {
-  return architecture == Architecture::kX86_64 ? 422 : 122;
+  return architecture == Architecture::kX86_64 ? 425 : 122;
 }
 
 // For the checks of guests that share a node in QEMU (guest/testguest/x86_64/debug_events.h).

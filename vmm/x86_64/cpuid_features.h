@@ -90,11 +90,12 @@ inline constexpr uint32_t kExtended1Ecx =
 inline constexpr uint32_t kExtended1EcxAvx = Bits(/*XOP*/ 11, /*FMA4*/ 16);
 inline constexpr uint32_t kCmpLegacy = Bits(1);
 
-// Leaf 0x80000001, EDX: AMD repeats the bits of leaf 1, so the same reasons hold. RDTSCP (27) if
-// IA32_TSC_AUX is switched.
+// Leaf 0x80000001, EDX: AMD repeats the bits of leaf 1, so the same reasons hold. Not in it: fast
+// FXSR (25), which comes with a bit of EFER that guests do not have. RDTSCP (27) if IA32_TSC_AUX is
+// switched.
 inline constexpr uint32_t kExtended1Edx =
     Bits(/*as leaf 1*/ 0, 1, 2, 3, 4, 5, 6, 8, 13, 15, 16, 17, 23, 24, /*SYSCALL*/ 11, /*NX*/ 20,
-         /*MMX extensions*/ 22, /*FXSR optimizations*/ 25, /*1 GiB pages*/ 26, /*RDTSCP*/ 27,
+         /*MMX extensions*/ 22, /*1 GiB pages*/ 26, /*RDTSCP*/ 27,
          /*long mode*/ 29, /*3DNow! extensions*/ 30, /*3DNow!*/ 31);
 inline constexpr uint32_t kExtended1EdxApic = Bits(9);
 inline constexpr uint32_t kRdtscp = Bits(27);

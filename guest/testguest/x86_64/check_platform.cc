@@ -89,6 +89,7 @@ void CheckInterrupts() {
   Check(InterruptCount(kDeadlineVector) > before, "the timer interrupts a busy loop");
   CheckInterruptShadow();
   CheckDelivery();
+  CheckNmi();
 }
 
 void CheckClock() {
