@@ -314,6 +314,26 @@ INSTANTIATE_TEST_SUITE_P(Bochs, Models,
                                          "tigerlake"),
                          [](const auto& info) { return std::string(info.param); });
 
+// The names of the checks, in order: those that a processor cannot pass are skipped, not left out.
+std::vector<std::string> Checks(const std::string& tap) {
+  std::vector<std::string> checks;
+  std::istringstream lines(tap);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("ok ")) checks.push_back(line.substr(0, line.find(" # SKIP")));
+  }
+  return checks;
+}
+
+TEST(BochsAndQemu, AgreeOnVtXAndAmdV) {
+  TestNode vtx({.pods = {{.name = "tap"}}, .bochs_cpu = kDefaultBochsCpu});
+  ASSERT_TRUE(vtx.RunToEnd());
+  TestNode amdv({.pods = {{.name = "tap"}}});
+  ASSERT_TRUE(amdv.RunToEnd());
+  EXPECT_EQ(Checks(vtx.pod(0).console), Checks(amdv.pod(0).console));
+  EXPECT_TRUE(SerialContains(vtx.machine(), "virtualization: VT-x\n"));
+  EXPECT_TRUE(SerialContains(amdv.machine(), "virtualization: AMD-V\n"));
+}
+
 // Has VT-x, but neither that nor what it builds on.
 TEST(BochsModelWithoutUnrestrictedGuests, IsRefused) {
   TestNode node({.pods = {{.name = "tap"}}, .bochs_cpu = "core2_penryn_t9600"});
