@@ -19,16 +19,14 @@
 //   InstructionLength(assumed)         of the instruction that left the guest
 //   Arm(now)                           the timer that ends the run in time
 //   ResumeAsPrepared                   enters again with nothing pending
-//   TakeRegisters(rip, rflags)         and those of gpr_ that the control structure has
-//   SyncRegisters                      the other way round, into gpr_
+//   TakeRegisters(rip, rflags)         and the general ones it has
+//   SyncRegisters                      the other way round
 //   TakeSystem, GiveSystem             the registers that most exits do not exchange
 //   Load(cpu), Enter(state)            makes it current; runs until FastExit gives up, then
 //                                      answers the exit
 //
 // None of it is virtual, and what is not inlined takes the view by value, so that it lives in
 // registers: the path from an exit back into the guest is counted in instructions.
-
-#include <cstring>
 
 #include "arch/vcpu.h"
 #include "arch/x86_64/registers.h"
@@ -263,7 +261,6 @@ class GuestExits {
 
   void GiveState(abi::VcpuState& state, bool system) {
     self().SyncRegisters();
-    std::memcpy(state.gpr, vcpu_.gpr_, sizeof(vcpu_.gpr_));
     state.rip = self().rip();
     state.rflags = self().rflags();
     state.cr4 = self().cr4();
@@ -348,8 +345,6 @@ class GuestExits {
 
   void TakeState(abi::VcpuState& state) {
     // The guest's own registers can hurt nobody else. The processor checks the rest.
-#pragma unroll
-    for (size_t i = 0; i < abi::kGprCount; ++i) vcpu_.gpr_[i] = ReadOnce(state.gpr[i]);
     const uint64_t rip = ReadOnce(state.rip);
     const uint64_t rflags = ReadOnce(state.rflags) | 2;
     // A RIP that the VMM moved is an instruction done.

@@ -39,8 +39,9 @@ const char* VirtualizationProblem() { return g_problem; }
 const char* VirtualizationName() { return g_virtualizer->name; }
 
 void Vcpu::Initialize(uint32_t id, std::span<const HostPhysical> pages, HostPhysical nested_root,
-                      VmTag&, abi::VcpuState&) {
+                      VmTag&, abi::VcpuState& state) {
   id_ = id;
+  gpr_ = state.gpr;
   apic_ = GuestApic(id);
   control_physical_ = pages[0];
   control_ = ToPointer(pages[0]);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Bulkhead Authors
 
-// The world switch (AMD APM 2, 15.5). struct arch::Vcpu: general registers at 0 in the order of
-// abi::Gpr (RAX and RSP are in the control block), then two physical addresses.
+// The world switch (AMD APM 2, 15.5). struct arch::Vcpu: where the general registers are, in the
+// order of abi::Gpr (RAX and RSP are in the control block), then two physical addresses.
 
-#define VCPU_VMCB 128
-#define VCPU_HOST_VMCB 136
+#define VCPU_GPR 0
+#define VCPU_VMCB 8
+#define VCPU_HOST_VMCB 16
 
   .text
 
@@ -28,6 +29,7 @@ SvmEnter:
   vmload %rax
 1:
   mov VCPU_VMCB(%rdi), %rax
+  mov VCPU_GPR(%rdi), %rdi
   mov 8(%rdi), %rcx
   mov 16(%rdi), %rdx
   mov 24(%rdi), %rbx
@@ -43,22 +45,23 @@ SvmEnter:
   mov 120(%rdi), %r15
   mov 56(%rdi), %rdi
   vmrun %rax
-  xchg %rdi, (%rsp)
-  mov %rcx, 8(%rdi)
-  mov %rdx, 16(%rdi)
-  mov %rbx, 24(%rdi)
-  mov %rbp, 40(%rdi)
-  mov %rsi, 48(%rdi)
-  mov %r8, 64(%rdi)
-  mov %r9, 72(%rdi)
-  mov %r10, 80(%rdi)
-  mov %r11, 88(%rdi)
-  mov %r12, 96(%rdi)
-  mov %r13, 104(%rdi)
-  mov %r14, 112(%rdi)
-  mov %r15, 120(%rdi)
-  mov (%rsp), %rax
-  mov %rax, 56(%rdi)
+  xchg %rdi, (%rsp)                    // RAX is in the control block: free
+  mov VCPU_GPR(%rdi), %rax
+  mov %rcx, 8(%rax)
+  mov %rdx, 16(%rax)
+  mov %rbx, 24(%rax)
+  mov %rbp, 40(%rax)
+  mov %rsi, 48(%rax)
+  mov %r8, 64(%rax)
+  mov %r9, 72(%rax)
+  mov %r10, 80(%rax)
+  mov %r11, 88(%rax)
+  mov %r12, 96(%rax)
+  mov %r13, 104(%rax)
+  mov %r14, 112(%rax)
+  mov %r15, 120(%rax)
+  mov (%rsp), %rcx
+  mov %rcx, 56(%rax)
   mov %rdi, (%rsp)
   // Segment state is still the guest's: FastExit uses neither GS nor anything that needs it.
   call SvmFastExit

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Bulkhead Authors
 
-// The world switch (Intel SDM 3C, 27 and 28). struct arch::Vcpu: general registers at 0 in the
-// order of abi::Gpr (RSP is in the VMCS), then two addresses, then whether it was launched.
+// The world switch (Intel SDM 3C, 27 and 28). struct arch::Vcpu: where the general registers
+// are, in the order of abi::Gpr (RSP is in the VMCS), two addresses, whether it was launched.
 
-#define VCPU_LAUNCHED 144
+#define VCPU_GPR 0
+#define VCPU_LAUNCHED 24
 #define HOST_RSP 0x6c14
 
   .text
@@ -28,6 +29,7 @@ VmxEnter:
   jbe 3f
 1:
   cmpq $0, VCPU_LAUNCHED(%rdi)         /* nothing up to the entry changes flags */
+  mov VCPU_GPR(%rdi), %rdi
   mov (%rdi), %rax
   mov 8(%rdi), %rcx
   mov 16(%rdi), %rdx
@@ -57,22 +59,25 @@ VmxEnter:
   .balign 16
 VmxExit:
   xchg %rdi, (%rsp)
-  mov %rax, (%rdi)
-  mov %rcx, 8(%rdi)
-  mov %rdx, 16(%rdi)
-  mov %rbx, 24(%rdi)
-  mov %rbp, 40(%rdi)
-  mov %rsi, 48(%rdi)
-  mov %r8, 64(%rdi)
-  mov %r9, 72(%rdi)
-  mov %r10, 80(%rdi)
-  mov %r11, 88(%rdi)
-  mov %r12, 96(%rdi)
-  mov %r13, 104(%rdi)
-  mov %r14, 112(%rdi)
-  mov %r15, 120(%rdi)
-  mov (%rsp), %rax
-  mov %rax, 56(%rdi)
+  push %rax
+  mov VCPU_GPR(%rdi), %rax
+  mov %rcx, 8(%rax)
+  mov %rdx, 16(%rax)
+  mov %rbx, 24(%rax)
+  mov %rbp, 40(%rax)
+  mov %rsi, 48(%rax)
+  mov %r8, 64(%rax)
+  mov %r9, 72(%rax)
+  mov %r10, 80(%rax)
+  mov %r11, 88(%rax)
+  mov %r12, 96(%rax)
+  mov %r13, 104(%rax)
+  mov %r14, 112(%rax)
+  mov %r15, 120(%rax)
+  pop %rcx
+  mov %rcx, (%rax)
+  mov (%rsp), %rcx
+  mov %rcx, 56(%rax)
   mov %rdi, (%rsp)
   xor %ebp, %ebp                       /* the guest's frames are not ours */
   call VmxFastExit

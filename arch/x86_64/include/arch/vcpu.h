@@ -113,10 +113,13 @@ class Vcpu {
   }
   void TakeNewTag(Cpu& cpu, uint32_t count);
 
-  uint64_t gpr_[abi::kGprCount] = {};   // offset 0
-  HostPhysical control_physical_ = {};  // offset 128: VMCB or VMCS
-  HostPhysical host_control_ = {};      // offset 136; AMD-V: the host's VMSAVE area
-  uint64_t launched_ = 0;               // offset 144; VT-x: VMRESUME, not VMLAUNCH
+  // They stay in the page that the VMM shares, VcpuState::gpr, while the guest runs: they are the
+  // guest's alone, and copying them would cost every exit more than all else that it moves. Read
+  // once, since the VMM may change them at any time.
+  volatile uint64_t* gpr_ = nullptr;    // offset 0
+  HostPhysical control_physical_ = {};  // offset 8: VMCB or VMCS
+  HostPhysical host_control_ = {};      // offset 16; AMD-V: the host's VMSAVE area
+  uint64_t launched_ = 0;               // offset 24; VT-x: VMRESUME, not VMLAUNCH
 
   void* control_ = nullptr;  // what control_physical_ points to
   void* vector_state_ = nullptr;
