@@ -150,10 +150,10 @@ Status Pod::Start(const PodSupplies& supplies, std::string_view name, uint16_t i
 
   const MemoryUsage before = UsageOf(abi::kSelf);
   guest_memory_ = config.memory;
-  quota_ = config.memory + kOverhead;
-  const abi::Answer process = call::ProcessCreate(quota_);
+  const uint64_t quota = config.memory + kOverhead;
+  const abi::Answer process = call::ProcessCreate(quota);
   if (!process.ok()) {
-    why << "the pod needs " << quota_ / kMebibyte << " MiB, the node has "
+    why << "the pod needs " << quota / kMebibyte << " MiB, the node has "
         << (before.limit - before.used) / kMebibyte
         << " MiB left; give the node more memory or the pod less";
     return process.status;
@@ -211,7 +211,7 @@ Status Pod::Start(const PodSupplies& supplies, std::string_view name, uint16_t i
   }
   // Less, if something that had ended before was given back meanwhile.
   const uint64_t after = UsageOf(abi::kSelf).used;
-  held_ = after - std::min(after, before.used + quota_);
+  held_ = after - std::min(after, before.used + quota);
   granted_ = kNodeInitialCredit;
   received_ = 0;
   Text<128> line;

@@ -64,8 +64,6 @@ class Pod {
   // What the VMM has used at most beyond the guest's memory, in bytes: its process, and what the
   // supervisor holds for it.
   uint64_t VmmMemory() const;
-  // What is charged to the supervisor because of this pod, in bytes.
-  uint64_t charged() const { return quota_ + held_; }
 
   bool running() const { return process_ != 0; }
   bool process_ended() const;
@@ -94,7 +92,6 @@ class Pod {
   uint64_t received_ = 0;  // bytes of input taken so far
   uint64_t file_address_ = 0;
   uint64_t guest_memory_ = 0;  // bytes
-  uint64_t quota_ = 0;         // of the VMM's process, bytes
   uint64_t held_ = 0;          // bytes of the supervisor's own quota: VMM image, stack, rings
   bool corrupt_ = false;       // the VMM broke the rules of the output ring
   bool stopped_ = false;

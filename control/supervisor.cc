@@ -204,6 +204,8 @@ void Supervisor::StartPods() {
     Report(text.view());
     return;
   }
+  // What comes after this is the pods', and goes when they end.
+  own_memory_ = UsageOf(abi::kSelf).used;
   for (const BundleEntry& entry : bundle_) {
     if (const std::string_view name = PodName(entry.name); !name.empty()) StartPod(name);
   }
@@ -229,19 +231,15 @@ bool Supervisor::AllEnded() const {
   return true;
 }
 
-// Beyond the guests' memory and the bundle; while everything of the pod is still there: as soon as
-// it has ended, though its last output may take time yet.
+// Beyond the guests' memory and the bundle; as soon as the pod has ended, though its last output
+// may take time yet.
 void Supervisor::LogMemory(const Pod& ended) {
   bool& logged = memory_logged_[static_cast<size_t>(&ended - pods_.data())];
   if (logged) return;
   logged = true;
-  uint64_t own = UsageOf(abi::kSelf).used;
-  for (uint16_t i = 0; i < pod_count_; ++i) {
-    if (pods_[i].running()) own -= pods_[i].charged();
-  }
   Text<200> line;
-  line << "bulkhead: memory: hypervisor " << info_.hypervisor_bytes << ", supervisor " << own
-       << ", pod " << ended.name() << " vmm " << ended.VmmMemory() << " bytes";
+  line << "bulkhead: memory: hypervisor " << info_.hypervisor_bytes << ", supervisor "
+       << own_memory_ << ", pod " << ended.name() << " vmm " << ended.VmmMemory() << " bytes";
   Log(line.view());
 }
 

@@ -90,6 +90,7 @@ class Supervisor final : private NodeChannel::Handler, private NodeLink {
   uint64_t bundle_memory_ = 0;
   ElfImage vmm_;
   SeedPool seeds_;
+  uint64_t own_memory_ = 0;  // bytes charged to the supervisor for itself, not for pods
   std::array<Pod, kMaxPods> pods_;
   std::array<bool, kMaxPods> memory_logged_ = {};  // of pods_
   uint16_t pod_count_ = 0;

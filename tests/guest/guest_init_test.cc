@@ -248,7 +248,10 @@ TEST_F(GuestInitTest, PassesInputAndItsEnd) {
 
 TEST_F(GuestInitTest, ForwardsASignalThatIsHandled) {
   Process process;
-  process.args = {"sh", "-c", "trap 'echo caught; exit 3' TERM; echo ready; read line"};
+  // With a limit: a signal just before the shell reads waits until it has read.
+  process.args = {
+      "sh", "-c",
+      "trap 'echo caught; exit 3' TERM; echo ready; while true; do read -t 1 line; done"};
   Boot(process);
   RunUntilOutput("ready\n");
   vm_.Send(AgentMessage::kSignal, 15);
@@ -260,8 +263,9 @@ TEST_F(GuestInitTest, ForwardsASignalThatIsHandled) {
 // The kernel would throw it away: to its PID namespace, this is the first process.
 TEST_F(GuestInitTest, ASignalLeftAtItsDefaultEndsTheContainer) {
   Process process;
-  process.args = {"sh", "-c", "echo ready; while true; do read line; done"};
+  process.args = {"cat"};  // not sh, which handles SIGINT
   Boot(process);
+  vm_.Send(AgentMessage::kStdin, "ready\n");
   RunUntilOutput("ready\n");
   vm_.Send(AgentMessage::kSignal, 2);
   Run();
