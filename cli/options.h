@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "cli/architecture.h"
+#include "cli/pod_request.h"
 
 namespace bulkhead {
 
@@ -18,7 +19,6 @@ inline constexpr char kVersion[] = "0.1";
 
 enum class MachineKind { kQemu, kBochs };
 enum class FirmwareKind { kDirect, kUefi };
-enum class PullPolicy { kMissing, kAlways, kNever };
 
 // `bulkhead run`. Spelling and meaning are podman's where podman has the option.
 struct RunOptions {

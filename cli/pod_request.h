@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#ifndef BULKHEAD_CLI_POD_REQUEST_H_
+#define BULKHEAD_CLI_POD_REQUEST_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace bulkhead {
+
+enum class PullPolicy { kMissing, kAlways, kNever };
+
+// What a container is to be, beyond what its image says: from the options of `run`, or from a
+// manifest.
+struct ContainerRequest {
+  std::string name;   // within its pod
+  std::string image;  // as ParseImageReference reads it
+  PullPolicy pull = PullPolicy::kMissing;
+  // Instead of the image's Entrypoint, which drops its Cmd, too. Empty words: none.
+  std::optional<std::vector<std::string>> entrypoint;
+  // Instead of the image's Cmd.
+  std::optional<std::vector<std::string>> command;
+  std::vector<std::string> env;  // NAME=VALUE, or NAME: taken from our own environment
+  std::string workdir;           // empty: the image's
+  std::string user;              // USER[:GROUP], names or numbers; empty: the image's
+  bool read_only_root = false;
+  // By the kernel's names, "CAP_NET_RAW". All: every one that the kernel has.
+  std::vector<std::string> add_capabilities;
+  std::vector<std::string> drop_capabilities;  // first, before some are added
+  bool add_all_capabilities = false;
+  bool drop_all_capabilities = false;
+};
+
+enum class RestartPolicy { kAlways, kOnFailure, kNever };
+
+struct PodRequest {
+  std::string name;
+  std::string hostname;      // empty: the name
+  uint64_t memory = 0;       // of the virtual machine, in bytes; a multiple of 4096
+  uint32_t cpu_limit = 0;    // thousandths of a CPU; 0: none
+  uint32_t cpu_request = 0;  // likewise
+  RestartPolicy restart = RestartPolicy::kNever;
+  uint32_t grace_seconds = 10;    // between being asked to stop and being stopped
+  uint32_t deadline_seconds = 0;  // how long it may run; 0: any time
+  ContainerRequest container;
+};
+
+}  // namespace bulkhead
+
+#endif  // BULKHEAD_CLI_POD_REQUEST_H_
