@@ -2,6 +2,7 @@
 # Copyright The Bulkhead Authors
 """Runs machines: emulators with a clock that counts instructions."""
 
+import contextlib
 import os
 import selectors
 import shutil
@@ -132,7 +133,9 @@ class Bench:
                         selector.unregister(key.fileobj)
                     if frames and key.fileobj is out:
                         data = frames.feed(data)
-                        out.sendall(frames.acknowledgement())
+                        # A node that has powered off listens no more, but what it said is there.
+                        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                            out.sendall(frames.acknowledgement())
                     *complete, partial[key.fileobj] = (partial[key.fileobj] + data).split(b"\n")
                     for line in complete:
                         lines.append(line.decode(errors="replace").rstrip("\r"))
