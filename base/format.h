@@ -41,6 +41,7 @@ class TextWriter {
   }
 
   std::string_view view() const { return {buffer_, length_}; }
+  void Clear() { length_ = 0; }
 
  private:
   TextWriter& Decimal(uint64_t number);

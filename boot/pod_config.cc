@@ -12,7 +12,7 @@
 namespace bulkhead {
 namespace {
 
-enum Key : uint32_t { kVersion, kMemory, kCpus, kCmdline, kDebugUart, kKeyCount };
+enum Key : uint32_t { kVersion, kMemory, kCpus, kCmdline, kDebugUart, kKernel, kImage, kKeyCount };
 
 struct KeyRule {
   std::string_view name;
@@ -25,6 +25,8 @@ constexpr std::array<KeyRule, kKeyCount> kKeys = {{
     {"cpus", true},
     {"cmdline", true},
     {"debug_uart", false},
+    {"kernel", false},
+    {"image", false},
 }};
 
 std::optional<uint64_t> ParseDecimal(std::string_view digits) {
@@ -42,11 +44,15 @@ std::optional<uint64_t> ParseDecimal(std::string_view digits) {
 
 bool IsText(char c) { return static_cast<unsigned char>(c) >= ' ' && c != 0x7f; }
 
-PodConfigErrorKind SetText(std::string_view value, PodConfig& config) {
-  if (value.size() > kMaxPodCommandLine || !std::all_of(value.begin(), value.end(), IsText)) {
+bool IsTextKey(uint32_t key) { return key == kCmdline || key == kKernel || key == kImage; }
+
+PodConfigErrorKind SetText(uint32_t key, std::string_view value, PodConfig& config) {
+  const size_t most = key == kCmdline ? kMaxPodCommandLine : kMaxPodEntry;
+  if (value.size() > most || !std::all_of(value.begin(), value.end(), IsText) ||
+      (value.empty() && key != kCmdline)) {
     return PodConfigErrorKind::kBadText;
   }
-  config.cmdline = value;
+  (key == kCmdline ? config.cmdline : key == kKernel ? config.kernel : config.image) = value;
   return PodConfigErrorKind::kNone;
 }
 
@@ -103,7 +109,7 @@ PodConfigError ParsePodConfig(std::string_view text, PodConfig& config) {
     }
     seen[key] = true;
     const PodConfigErrorKind kind =
-        key == kCmdline ? SetText(value, config) : SetNumber(key, value, config);
+        IsTextKey(key) ? SetText(key, value, config) : SetNumber(key, value, config);
     if (kind != PodConfigErrorKind::kNone) return {.kind = kind, .line = line, .key = rule->name};
   }
   for (uint32_t key = 0; key < kKeyCount; ++key) {
@@ -140,7 +146,7 @@ TextWriter& operator<<(TextWriter& out, const PodConfigError& error) {
     case PodConfigErrorKind::kOutOfRange:
       return out << "value of '" << error.key << "' is not supported";
     case PodConfigErrorKind::kBadText:
-      return out << "value of '" << error.key << "' is too long or has control characters";
+      return out << "value of '" << error.key << "' is too long, empty, or has control characters";
     case PodConfigErrorKind::kMissingKey:
       return out << "'" << error.key << "' is missing";
   }

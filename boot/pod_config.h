@@ -12,6 +12,9 @@
 //   cpus=1             required
 //   cmdline=TEXT       required, may be empty; the guest kernel's command line
 //   debug_uart=0|1     default 0; whether the guest has a UART at port 0x3f8
+//   kernel=ENTRY       default pods/NAME/kernel; the bundle's entry with the guest's kernel
+//   image=ENTRY        default pods/NAME/image, if there is one; the one with its disk. Pods that
+//                      name the same entry share it in memory.
 
 #include <cstddef>
 #include <cstdint>
@@ -27,12 +30,16 @@ inline constexpr uint64_t kMaxPodMemory = uint64_t{1} << 46;  // bytes
 inline constexpr uint64_t kMaxPodCpus = 1;
 // Linux keeps 2048 bytes on x86 (COMMAND_LINE_SIZE), the terminating NUL included.
 inline constexpr uint64_t kMaxPodCommandLine = 2047;
+inline constexpr uint64_t kMaxPodEntry = 200;  // bytes of the name of an entry
 
 struct PodConfig {
   uint64_t memory = 0;  // bytes
   uint32_t cpus = 0;
   bool debug_uart = false;
-  std::string_view cmdline;  // points into the parsed text
+  // These point into the parsed text.
+  std::string_view cmdline;
+  std::string_view kernel;  // empty: the default
+  std::string_view image;   // likewise
 };
 
 enum class PodConfigErrorKind : uint8_t {
@@ -42,7 +49,7 @@ enum class PodConfigErrorKind : uint8_t {
   kDuplicateKey,  // line, key
   kBadNumber,     // line, key: not decimal digits, or more than 64 bits
   kOutOfRange,    // line, key: a number this version does not accept
-  kBadText,       // line, key: too long, or with control characters
+  kBadText,       // line, key: too long, with control characters, or empty where it must not be
   kMissingKey,    // key
 };
 

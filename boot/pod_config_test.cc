@@ -45,6 +45,18 @@ TEST(PodConfig, AcceptsAnyOrderAndLastLineWithoutEnd) {
   EXPECT_FALSE(config.debug_uart);
 }
 
+TEST(PodConfig, NamesOfEntries) {
+  PodConfig config;
+  const std::string text = std::string(kGood) + "kernel=kernel\nimage=images/0\n";
+  ASSERT_TRUE(ParsePodConfig(text, config).ok());
+  EXPECT_EQ(config.kernel, "kernel");
+  EXPECT_EQ(config.image, "images/0");
+  const std::string good(kGood);
+  EXPECT_NE(ParseText(good + "kernel=\n"), "pod config: no error");
+  EXPECT_NE(ParseText(good + "image=" + std::string(kMaxPodEntry + 1, 'x')),
+            "pod config: no error");
+}
+
 TEST(PodConfig, NamesTheMissingKey) {
   EXPECT_EQ(ParseText(""), "pod config: 'version' is missing");
   EXPECT_EQ(ParseText("version=1\n"), "pod config: 'memory' is missing");

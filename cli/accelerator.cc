@@ -40,9 +40,9 @@ HostFacts ReadHostFacts() {
   return out;
 }
 
-Accelerator ChooseAccelerator(const HostFacts& facts, bool need_svm) {
+Accelerator ChooseAccelerator(const HostFacts& facts) {
   const bool amd = HasFlag(facts.cpuinfo, "svm") && IsYes(facts.nested_amd);
-  const bool intel = HasFlag(facts.cpuinfo, "vmx") && IsYes(facts.nested_intel) && !need_svm;
+  const bool intel = HasFlag(facts.cpuinfo, "vmx") && IsYes(facts.nested_intel);
   return facts.kvm_usable && (amd || intel) ? Accelerator::kKvm : Accelerator::kTcg;
 }
 

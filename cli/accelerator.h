@@ -21,8 +21,8 @@ HostFacts ReadHostFacts();
 enum class Accelerator { kTcg, kKvm };
 
 // KVM only if the CPU has virtualisation, the module lets guests have it, too, and we may use it.
-// A /dev/kvm alone says nothing. `need_svm`: the hypervisor runs only with AMD's.
-Accelerator ChooseAccelerator(const HostFacts& facts, bool need_svm);
+// A /dev/kvm alone says nothing.
+Accelerator ChooseAccelerator(const HostFacts& facts);
 
 }  // namespace bulkhead
 

@@ -8,6 +8,7 @@
 #include "cli/files.h"
 #include "cli/image_config.h"
 #include "cli/json.h"
+#include "cli/run_request.h"
 #include "cli/runtime_config.h"
 #include "cli/seccomp.h"
 #include "cli/user_lookup.h"
@@ -16,6 +17,8 @@ namespace bulkhead {
 namespace {
 
 using Words = std::vector<std::string>;
+
+constexpr Architecture kArch = Architecture::kX86_64;
 
 constexpr char kPasswd[] =
     "root:x:0:0:root:/root:/bin/sh\n"
@@ -48,8 +51,11 @@ TEST(User, WhatIsNotThere) {
   }
 }
 
-Words Arguments(const ImageConfig& image, const RunOptions& options) {
-  return ContainerArguments(image, options).value_or(Words{"(error)"});
+// As `run` with these options would have it.
+absl::StatusOr<Words> Arguments(const ImageConfig& image, const RunOptions& options) {
+  const absl::StatusOr<PodRequest> pod = MakePodRequest(options);
+  if (!pod.ok()) return pod.status();
+  return ContainerArguments(image, pod->container);
 }
 
 TEST(Arguments, AsPodmanPutsThemTogether) {
@@ -57,30 +63,29 @@ TEST(Arguments, AsPodmanPutsThemTogether) {
   image.entrypoint = {"/entry", "-x"};
   image.command = {"cmd"};
   RunOptions options;
-  EXPECT_EQ(Arguments(image, options), (Words{"/entry", "-x", "cmd"}));
+  EXPECT_EQ(*Arguments(image, options), (Words{"/entry", "-x", "cmd"}));
   options.command = {"mine", "too"};
-  EXPECT_EQ(Arguments(image, options), (Words{"/entry", "-x", "mine", "too"}));
+  EXPECT_EQ(*Arguments(image, options), (Words{"/entry", "-x", "mine", "too"}));
   options.entrypoint = "/other";
-  EXPECT_EQ(Arguments(image, options), (Words{"/other", "mine", "too"}));
+  EXPECT_EQ(*Arguments(image, options), (Words{"/other", "mine", "too"}));
   options.command.clear();
-  EXPECT_EQ(Arguments(image, options), (Words{"/other"}));  // the image's Cmd goes with it
+  EXPECT_EQ(*Arguments(image, options), (Words{"/other"}));  // the image's Cmd goes with it
   options.entrypoint = R"(["/a", "b c"])";
-  EXPECT_EQ(Arguments(image, options), (Words{"/a", "b c"}));
+  EXPECT_EQ(*Arguments(image, options), (Words{"/a", "b c"}));
   options.entrypoint = R"([1])";
-  EXPECT_FALSE(ContainerArguments(image, options).ok());
+  EXPECT_FALSE(Arguments(image, options).ok());
   options.entrypoint = "";
-  EXPECT_FALSE(ContainerArguments(image, options).ok());
-  EXPECT_FALSE(ContainerArguments(ImageConfig(), RunOptions()).ok());
+  EXPECT_FALSE(Arguments(image, options).ok());
+  EXPECT_FALSE(Arguments(ImageConfig(), RunOptions()).ok());
 }
 
 TEST(Environment, LaterOnesWin) {
   ImageConfig image;
   image.env = {"PATH=/image", "A=1"};
-  RunOptions options;
-  options.hostname = "h";
-  options.env = {"A=2", "B=x=y", "BULKHEAD_TEST_HERE", "BULKHEAD_TEST_NOT_HERE"};
+  ContainerRequest request;
+  request.env = {"A=2", "B=x=y", "BULKHEAD_TEST_HERE", "BULKHEAD_TEST_NOT_HERE"};
   setenv("BULKHEAD_TEST_HERE", "here", 1);
-  const Words env = ContainerEnvironment(image, options, "/root");
+  const Words env = ContainerEnvironment(image, request, "h", "/root");
   const auto has = [&](const char* variable) {
     return std::count(env.begin(), env.end(), variable) == 1;
   };
@@ -137,11 +142,11 @@ TEST(RuntimeConfig, OfRootAndOfSomebodyElse) {
   ImageConfig image;
   image.command = {"/bin/true"};
   image.workdir = "/srv";
-  RunOptions options;
-  options.hostname = "pod";
+  PodRequest pod;
+  pod.name = "pod";
   for (const char* user : {"", "www"}) {
-    options.user = user;
-    const ContainerSpec spec = *MakeContainerSpec(image, options, kPasswd, kGroup);
+    pod.container.user = user;
+    const ContainerSpec spec = *MakeContainerSpec(image, pod, kArch, kPasswd, kGroup);
     const Json config = Json::parse(*MakeRuntimeConfig(spec, kProfile));
     const bool root = spec.user.uid == 0;
     const Json& process = config["process"];
@@ -156,8 +161,8 @@ TEST(RuntimeConfig, OfRootAndOfSomebodyElse) {
     EXPECT_TRUE(config["linux"].contains("seccomp"));
     for (const Json& space : config["linux"]["namespaces"]) EXPECT_NE(space["type"], "network");
   }
-  options.workdir = "/other";
-  EXPECT_EQ(MakeContainerSpec(image, options, kPasswd, kGroup)->workdir, "/other");
+  pod.container.workdir = "/other";
+  EXPECT_EQ(MakeContainerSpec(image, pod, kArch, kPasswd, kGroup)->workdir, "/other");
 }
 
 TEST(RuntimeConfig, WithTheProfileOfThePackage) {
@@ -170,8 +175,8 @@ TEST(RuntimeConfig, WithTheProfileOfThePackage) {
 TEST(RuntimeConfig, BytesThatAreNotUtf8) {
   ImageConfig image;
   image.command = {"/bin/\xff"};
-  RunOptions options;
-  EXPECT_FALSE(MakeRuntimeConfig(*MakeContainerSpec(image, options, "", ""), kProfile).ok());
+  EXPECT_FALSE(
+      MakeRuntimeConfig(*MakeContainerSpec(image, PodRequest(), kArch, "", ""), kProfile).ok());
 }
 
 }  // namespace

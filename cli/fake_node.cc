@@ -106,9 +106,9 @@ void CheckBundle(int argc, char** argv) {
     if (std::string(argv[i]) != "-initrd") continue;
     const absl::StatusOr<MappedFile> file = MappedFile::Open(argv[i + 1]);
     Bundle bundle;
-    if (file.ok() && Bundle::Open(file->bytes(), bundle).ok() && bundle.Find("pods/pod/image") &&
-        bundle.Find("pods/pod/kernel") && bundle.Find("pods/pod/initramfs") &&
-        bundle.Find("pods/pod/pod") && bundle.Find("hypervisor")) {
+    if (file.ok() && Bundle::Open(file->bytes(), bundle).ok() && bundle.Find("hypervisor") &&
+        bundle.Find("kernel") && bundle.Find("images/0") && bundle.Find("pods/pod/initramfs") &&
+        bundle.Find("pods/pod/pod")) {
       return;
     }
   }

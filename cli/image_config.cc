@@ -52,43 +52,28 @@ absl::StatusOr<ImageConfig> ParseImageConfig(const std::string& json) {
 }
 
 absl::StatusOr<std::vector<std::string>> ContainerArguments(const ImageConfig& image,
-                                                            const RunOptions& options) {
-  std::vector<std::string> words = image.entrypoint;
-  std::vector<std::string> rest = options.command.empty() ? image.command : options.command;
-  if (options.entrypoint.has_value()) {
-    const std::string& text = *options.entrypoint;
-    words.clear();
-    if (!text.empty()) {
-      const std::optional<Json> list = text[0] == '[' ? ParseJson(text) : std::nullopt;
-      if (list.has_value() && list->is_array()) {
-        for (const Json& word : *list) {
-          if (!word.is_string()) {
-            return Failure("--entrypoint ", Printable(text),
-                           " is not a list of words; write it as '[\"command\", \"word\"]'");
-          }
-          words.push_back(word.get<std::string>());
-        }
-      } else {
-        words.push_back(text);
-      }
-    }
-    rest = options.command;
-  }
+                                                            const ContainerRequest& request) {
+  const std::vector<std::string> none;
+  std::vector<std::string> words = request.entrypoint.value_or(image.entrypoint);
+  const std::vector<std::string>& rest =
+      request.command.value_or(request.entrypoint.has_value() ? none : image.command);
   words.insert(words.end(), rest.begin(), rest.end());
   if (words.empty()) {
-    return Failure("image ", Printable(options.image),
+    return Failure("image ", Printable(request.image),
                    " has neither entrypoint nor command; name a command after the image");
   }
   if (words[0].empty()) return Failure("the command's name is empty; name a command");
   return words;
 }
 
-std::vector<std::string> ContainerEnvironment(const ImageConfig& image, const RunOptions& options,
+std::vector<std::string> ContainerEnvironment(const ImageConfig& image,
+                                              const ContainerRequest& request,
+                                              const std::string& hostname,
                                               const std::string& home) {
   std::vector<std::string> env = {kDefaultPath, "TERM=xterm", "container=podman",
-                                  "HOSTNAME=" + options.hostname};
+                                  "HOSTNAME=" + hostname};
   for (const std::string& variable : image.env) SetVariable(&env, variable);
-  for (const std::string& variable : options.env) {
+  for (const std::string& variable : request.env) {
     if (variable.find('=') != std::string::npos) {
       SetVariable(&env, variable);
     } else if (const char* value = std::getenv(variable.c_str()); value != nullptr) {

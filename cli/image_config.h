@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "cli/options.h"
+#include "cli/pod_request.h"
 
 namespace bulkhead {
 
@@ -23,15 +23,15 @@ struct ImageConfig {
 
 absl::StatusOr<ImageConfig> ParseImageConfig(const std::string& json);
 
-// The words to execute: the image's, with --entrypoint and COMMAND in their place, as podman does:
-// an entrypoint that is given drops the image's Cmd.
+// The words to execute: the image's, with what is asked for in their place.
 absl::StatusOr<std::vector<std::string>> ContainerArguments(const ImageConfig& image,
-                                                            const RunOptions& options);
+                                                            const ContainerRequest& request);
 
-// PATH, TERM, HOSTNAME and container as podman sets them, the image's variables, then --env's.
-// `home` becomes HOME unless somebody has set it.
-std::vector<std::string> ContainerEnvironment(const ImageConfig& image, const RunOptions& options,
-                                              const std::string& home);
+// PATH, TERM, HOSTNAME and container as podman sets them, the image's variables, then those
+// that are asked for. `home` becomes HOME unless somebody has set it.
+std::vector<std::string> ContainerEnvironment(const ImageConfig& image,
+                                              const ContainerRequest& request,
+                                              const std::string& hostname, const std::string& home);
 
 }  // namespace bulkhead
 

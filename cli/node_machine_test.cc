@@ -22,19 +22,18 @@ TEST(Accelerator, KvmOnlyWhereItNestsAndMayBeUsed) {
   facts.cpuinfo = "processor : 0\nflags\t\t: fpu svm lm\n";
   facts.nested_amd = "1\n";
   facts.kvm_usable = true;
-  EXPECT_EQ(ChooseAccelerator(facts, true), Accelerator::kKvm);
+  EXPECT_EQ(ChooseAccelerator(facts), Accelerator::kKvm);
   facts.nested_amd = "0\n";
-  EXPECT_EQ(ChooseAccelerator(facts, true), Accelerator::kTcg);
+  EXPECT_EQ(ChooseAccelerator(facts), Accelerator::kTcg);
   facts.nested_amd = "Y\n";
   facts.kvm_usable = false;
-  EXPECT_EQ(ChooseAccelerator(facts, true), Accelerator::kTcg);
+  EXPECT_EQ(ChooseAccelerator(facts), Accelerator::kTcg);
   facts.kvm_usable = true;
   facts.cpuinfo = "flags : fpu vmx svm_lock lm\n";
-  EXPECT_EQ(ChooseAccelerator(facts, true), Accelerator::kTcg);
+  EXPECT_EQ(ChooseAccelerator(facts), Accelerator::kTcg);
   facts.nested_intel = "Y\n";
-  EXPECT_EQ(ChooseAccelerator(facts, true), Accelerator::kTcg);
-  EXPECT_EQ(ChooseAccelerator(facts, false), Accelerator::kKvm);
-  EXPECT_EQ(ChooseAccelerator(HostFacts{"", "", "", true}, false), Accelerator::kTcg);
+  EXPECT_EQ(ChooseAccelerator(facts), Accelerator::kKvm);
+  EXPECT_EQ(ChooseAccelerator(HostFacts{"", "", "", true}), Accelerator::kTcg);
 }
 
 bool Has(const std::vector<std::string>& words, const std::string& word) {

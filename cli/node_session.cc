@@ -36,23 +36,26 @@ NodeSession::NodeSession(NodeMachine* machine, const SessionOptions& options,
       options_(options),
       context_(context),
       node_decoder_(this),
-      agent_decoder_(this),
       out_(options.stdout_fd),
       err_(options.stderr_fd),
       serial_log_([this](const std::string& line) {
         if (options_.verbose || options_.trace) err_.AppendLine("node: " + line);
       }),
-      console_log_([this](const std::string& line) {
-        if (options_.verbose) err_.AppendLine("kernel: " + line);
-      }),
       machine_log_([this](const std::string& line) {
         if (options_.verbose) err_.AppendLine("machine: " + line);
-      }) {}
+      }),
+      stdin_open_(options.stdin_fd >= 0) {
+  for (const SessionPod& pod : options.pods) {
+    const auto index = static_cast<uint16_t>(pods_.size());
+    PodSessionHost* const host = this;
+    pods_.push_back(std::make_unique<PodSession>(index, pod, host, &out_, &err_));
+  }
+}
 
 SessionResult NodeSession::Run() {
   // A reader that goes away must not end us before the pod has been stopped.
   signal(SIGPIPE, SIG_IGN);
-  if (!options_.gdb) boot_deadline_ = Clock::now() + options_.boot_limit;
+  if (!options_.gdb) boot_deadline_ = Clock::now() + options_.boot_limit * pods_.size();
   while (!Done()) Step();
   return result_;
 }
@@ -64,7 +67,7 @@ bool NodeSession::Done() const {
 
 int NodeSession::PollTimeout() const {
   auto wait = std::chrono::milliseconds(60'000);
-  if (context_.progress != nullptr && !started_) wait = std::chrono::milliseconds(kTickMs);
+  if (context_.progress != nullptr && !AllStarted()) wait = std::chrono::milliseconds(kTickMs);
   const Clock::time_point now = Clock::now();
   // Past that deadline only slow readers of our output are waited for; poll tells when they read.
   if (Ended() && now >= end_deadline_) return kTickMs;
@@ -73,8 +76,9 @@ int NodeSession::PollTimeout() const {
     wait = std::clamp(left + std::chrono::milliseconds(1), std::chrono::milliseconds(0), wait);
   };
   if (Ended()) until(end_deadline_);
-  for (const auto& deadline : {boot_deadline_, run_deadline_, kill_deadline_}) {
-    if (deadline.has_value()) until(*deadline);
+  if (boot_deadline_.has_value()) until(*boot_deadline_);
+  for (const auto& pod : pods_) {
+    if (const auto deadline = pod->NextDeadline(); deadline.has_value()) until(*deadline);
   }
   return static_cast<int>(wait.count());
 }
@@ -100,8 +104,7 @@ void NodeSession::Step() {
   if (!machine_gone_ && !machine_->channel.valid() && !machine_->serial.valid()) {
     fds[kProcess] = {machine_->process.pidfd(), POLLIN, 0};
   }
-  if (started_ && stdin_open_ && !Ended() && to_agent_.empty() && stdin_credit_ > 0 &&
-      agent_credit_ > 2 * sizeof(AgentHeader)) {
+  if (stdin_open_ && pods_[0]->InputRoom() > 0) {
     fds[kStdin] = {options_.stdin_fd, POLLIN, 0};
   }
   if (out_.pending()) fds[kStdout] = {out_.fd(), POLLOUT, 0};
@@ -127,7 +130,7 @@ void NodeSession::Step() {
     sink->Write();
     if (sink->broken() && !Ended()) {
       // What a program that writes to a closed pipe gets; its reader knows why.
-      StopPod();
+      StopPods();
       End(128 + SIGPIPE, "");
     }
   }
@@ -138,32 +141,41 @@ void NodeSession::End(int exit_status, const std::string& error) {
   ended_ = true;
   result_ = SessionResult{exit_status, error};
   boot_deadline_.reset();
-  run_deadline_.reset();
-  kill_deadline_.reset();
   end_deadline_ = Clock::now() + options_.end_limit;
+  if (hello_) SendToNode(NodeFrameType::kNodeLeave, 0, "");
 }
 
-void NodeSession::StopPod() {
-  if (stop_sent_ || !hello_) return;
-  stop_sent_ = true;
-  to_node_ += EncodeNodeFrame(NodeFrameType::kPodStop, 0, "");
-  FlushToNode();
+void NodeSession::EndWithPods() {
+  for (const auto& pod : pods_) {
+    if (!pod->over()) return;
+  }
+  const SessionResult ended = first_failure_.value_or(SessionResult{0, ""});
+  if (signal_ != 0 && options_.several) {
+    End(128 + signal_, "");
+  } else {
+    // Of several, each one's error has been told.
+    End(ended.exit_status, options_.several ? "" : ended.error);
+  }
+}
+
+void NodeSession::StopPods() {
+  if (!hello_) return;
+  for (const auto& pod : pods_) pod->SendStop();
+}
+
+bool NodeSession::AllStarted() const {
+  return std::all_of(pods_.begin(), pods_.end(),
+                     [](const auto& pod) { return pod->started() || pod->result().has_value(); });
 }
 
 void NodeSession::CheckDeadlines() {
-  const Clock::time_point now = Clock::now();
-  if (run_deadline_.has_value() && now >= *run_deadline_) {
-    StopPod();
-    End(kExitOwnError, "the container ran longer than " + std::to_string(options_.timeout) +
-                           " s and was stopped; give --timeout more seconds if it needs them");
+  if (!Ended()) {
+    for (const auto& pod : pods_) pod->CheckDeadlines();
   }
-  if (kill_deadline_.has_value() && now >= *kill_deadline_) {
-    StopPod();
-    End(128 + signal_, "");
-  }
-  if (boot_deadline_.has_value() && now >= *boot_deadline_) {
-    const auto limit = std::chrono::duration_cast<std::chrono::seconds>(options_.boot_limit);
-    StopPod();
+  if (boot_deadline_.has_value() && Clock::now() >= *boot_deadline_) {
+    const auto limit =
+        std::chrono::duration_cast<std::chrono::seconds>(options_.boot_limit * pods_.size());
+    StopPods();
     End(kExitOwnError, std::string(hello_ ? "the pod" : "the node") + " did not start within " +
                            std::to_string(limit.count()) + " s" + kSeeLog);
   }
@@ -175,16 +187,15 @@ void NodeSession::TakeSignal(int signal) {
     end_deadline_ = Clock::now();
     return;
   }
-  if (signal_ == 0 && started_) {
-    signal_ = signal;
-    SendToAgent(EncodeAgentMessage(AgentMessage::kSignal, static_cast<uint32_t>(signal)));
-    kill_deadline_ = Clock::now() + options_.grace;
+  if (signal_ == 0) signal_ = signal;
+  if (!hello_) {
+    End(128 + signal, "");
+    end_deadline_ = Clock::now();  // nobody is there to stop anything
     return;
   }
-  if (signal_ == 0) signal_ = signal;
-  StopPod();
-  End(128 + signal, "");
-  if (!hello_) end_deadline_ = Clock::now();  // nobody is there to stop anything
+  // Of several, each is asked as Kubernetes asks.
+  for (const auto& pod : pods_) pod->Signal(options_.several ? SIGTERM : signal);
+  EndWithPods();
 }
 
 void NodeSession::ReadChannel() {
@@ -221,32 +232,24 @@ void NodeSession::ReadLog(UniqueFd* fd, NodeLog* log) {
 
 void NodeSession::ReadStdin() {
   char buffer[kStdinChunk];
-  const uint64_t room = std::min(agent_credit_ - sizeof(AgentHeader), stdin_credit_);
-  const ssize_t n =
-      read(options_.stdin_fd, buffer, static_cast<size_t>(std::min<uint64_t>(room, kStdinChunk)));
+  const uint64_t room = std::min<uint64_t>(pods_[0]->InputRoom(), kStdinChunk);
+  if (room == 0) return;
+  const ssize_t n = read(options_.stdin_fd, buffer, static_cast<size_t>(room));
   if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
   if (n <= 0) {
     stdin_open_ = false;
-    SendToAgent(EncodeAgentMessage(AgentMessage::kStdinEnd, std::string()));
+    pods_[0]->EndInput();
     return;
   }
-  stdin_credit_ -= static_cast<uint64_t>(n);
-  SendToAgent(
-      EncodeAgentMessage(AgentMessage::kStdin, std::string(buffer, static_cast<size_t>(n))));
+  pods_[0]->SendInput({buffer, static_cast<size_t>(n)});
 }
 
-void NodeSession::SendToAgent(const std::string& message) {
-  to_agent_ += message;
+void NodeSession::SendToNode(NodeFrameType type, uint16_t pod, const std::string& payload) {
+  to_node_ += EncodeNodeFrame(type, pod, payload);
   FlushToNode();
 }
 
 void NodeSession::FlushToNode() {
-  while (!to_agent_.empty() && agent_credit_ > 0) {
-    const uint64_t n = std::min<uint64_t>({to_agent_.size(), agent_credit_, kNodeFrameMaxPayload});
-    to_node_ += EncodeNodeFrame(NodeFrameType::kAgentInput, 0, to_agent_.substr(0, n));
-    to_agent_.erase(0, n);
-    agent_credit_ -= n;
-  }
   while (!to_node_.empty() && machine_->channel.valid()) {
     const ssize_t n = send(machine_->channel.get(), to_node_.data(), to_node_.size(), MSG_NOSIGNAL);
     if (n < 0 && errno == EINTR) continue;
@@ -284,26 +287,25 @@ std::string NodeSession::EarlyDeath() const {
 
 void NodeSession::OnNodeHello(uint32_t version, uint32_t pods) {
   hello_ = true;
-  if (version != kNodeProtocolVersion || pods != 1) {
+  if (version != kNodeProtocolVersion || pods != pods_.size()) {
     End(kExitOwnError,
         "the node speaks another protocol version or has other pods; build it again "
         "with 'bazel build //cli:bulkhead'");
     end_deadline_ = Clock::now();
     return;
   }
-  if (context_.progress != nullptr) context_.progress->Step("starting the pod");
-  if (Ended()) StopPod();
+  if (context_.progress != nullptr) {
+    context_.progress->Step(options_.several ? "starting the pods" : "starting the pod");
+  }
+  if (Ended()) StopPods();
 }
 
 void NodeSession::OnAgentOutput(uint16_t pod, std::span<const std::byte> bytes) {
-  if (pod != 0 || agent_decoder_.Feed(bytes) || Ended()) return;
-  StopPod();
-  End(kExitOwnError, "the pod's guest broke the agent protocol (" + agent_decoder_.error() +
-                         ") and was stopped" + kSeeLog);
+  if (PodSession* const session = Find(pod); session != nullptr) session->OnAgentOutput(bytes);
 }
 
 void NodeSession::OnConsole(uint16_t pod, std::span<const std::byte> bytes) {
-  if (pod == 0) console_log_.Feed(bytes);
+  if (PodSession* const session = Find(pod); session != nullptr) session->OnConsole(bytes);
 }
 
 void NodeSession::OnLog(uint16_t, const std::string& line) {
@@ -311,87 +313,46 @@ void NodeSession::OnLog(uint16_t, const std::string& line) {
 }
 
 void NodeSession::OnAgentCredit(uint16_t pod, uint32_t bytes) {
-  if (pod != 0) return;
-  agent_credit_ += bytes;
-  FlushToNode();
+  if (PodSession* const session = Find(pod); session != nullptr) session->OnAgentCredit(bytes);
 }
 
 void NodeSession::OnPodEnded(uint16_t pod, PodEnd end, const std::string& text) {
-  if (pod != 0 || Ended()) return;
-  std::string what;
-  switch (end) {
-    case PodEnd::kPoweredOff:
-      what = WithText("the guest powered off before its container had ended", text);
-      break;
-    case PodEnd::kReset: {
-      console_log_.Finish();
-      const std::string panic = console_log_.Find("Kernel panic");
-      what = WithText("the guest's kernel gave up", panic.empty() ? text : panic);
-      break;
-    }
-    case PodEnd::kGuestFault:
-      what = WithText("the guest did what ends a guest", text);
-      break;
-    case PodEnd::kVmmFailed:
-      what = WithText("the pod's VMM failed", text);
-      break;
-    case PodEnd::kNotStarted:
-      what = WithText("the pod could not be started", text);
-      break;
-    case PodEnd::kStopped:
-      if (signal_ != 0) {
-        End(128 + signal_, "");
-        return;
-      }
-      what = WithText("the pod was stopped", text);
-      break;
+  if (PodSession* const session = Find(pod); session != nullptr && !Ended()) {
+    session->OnPodEnded(end, text);
   }
-  End(kExitOwnError, what + kSeeLog);
 }
 
 void NodeSession::OnNodeError(const std::string& text) {
   End(kExitOwnError, WithText("the node cannot go on", text) + kSeeLog);
 }
 
-void NodeSession::OnStarted() {
-  started_ = true;
-  boot_deadline_.reset();
+void NodeSession::Log(const PodSession& pod, const std::string& line) {
+  if (options_.verbose) err_.AppendLine((options_.several ? pod.pod().name + ": " : "") + line);
+}
+
+void NodeSession::OnContainerStarted(const PodSession& pod) {
+  if (AllStarted()) boot_deadline_.reset();
   if (context_.progress != nullptr) context_.progress->Finish();
-  if (options_.timeout > 0) run_deadline_ = Clock::now() + std::chrono::seconds(options_.timeout);
-  if (isatty(options_.stdin_fd) == 1) {
+  if (pod.index() == 0 && options_.stdin_fd >= 0 && isatty(options_.stdin_fd) == 1) {
     // A terminal is not passed on; the container sees an empty input.
     stdin_open_ = false;
-    SendToAgent(EncodeAgentMessage(AgentMessage::kStdinEnd, std::string()));
   }
+  if (pod.index() != 0 || !stdin_open_) pods_[pod.index()]->EndInput();
 }
 
-void NodeSession::OnStdout(std::span<const std::byte> bytes) { out_.Append(bytes); }
-
-void NodeSession::OnStderr(std::span<const std::byte> bytes) { err_.Append(bytes); }
-
-void NodeSession::OnExited(uint32_t status) {
-  SendToAgent(EncodeAgentMessage(AgentMessage::kEnd, std::string()));
-  End(static_cast<int>(status), "");
-}
-
-void NodeSession::OnFailed(uint32_t status, const std::string& text) {
-  SendToAgent(EncodeAgentMessage(AgentMessage::kEnd, std::string()));
-  const char* advice = status == 127   ? "; name a command that is in the image"
-                       : status == 126 ? "; name a command that may be executed"
-                                       : kSeeLog;
-  std::string what = Printable(text);
-  // crun does not always say which file it could not execute.
-  const bool command = status == 126 || status == 127;
-  if (command && text.find(options_.command) == std::string::npos) {
-    what = "'" + Printable(options_.command) + "': " + what;
+void NodeSession::OnContainerEnded(const PodSession& pod) {
+  const SessionResult& result = *pod.result();
+  if (options_.several && (!result.error.empty() || result.exit_status != 0)) {
+    err_.AppendLine("bulkhead: pod " + pod.pod().name + ": " +
+                    (result.error.empty() ? "exit status " + std::to_string(result.exit_status)
+                                          : result.error));
   }
-  End(static_cast<int>(status), what + advice);
+  if (AllStarted()) boot_deadline_.reset();
+  if (!pod.over()) return;
+  if (!first_failure_.has_value() && (result.exit_status != 0 || !result.error.empty())) {
+    first_failure_ = result;
+  }
+  EndWithPods();
 }
-
-void NodeSession::OnAgentLog(const std::string& line) {
-  if (options_.verbose) err_.AppendLine("init: " + Printable(line, 1000));
-}
-
-void NodeSession::OnStdinCredit(uint32_t bytes) { stdin_credit_ += bytes; }
 
 }  // namespace bulkhead

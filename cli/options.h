@@ -20,8 +20,24 @@ inline constexpr char kVersion[] = "0.1";
 enum class MachineKind { kQemu, kBochs };
 enum class FirmwareKind { kDirect, kUefi };
 
+// What the options of a node are, whatever runs on it.
+struct NodeOptions {
+  Architecture arch = Architecture::kX86_64;
+  std::string kernel;  // of the guests: a file; empty: the default
+  MachineKind machine = MachineKind::kQemu;
+  FirmwareKind firmware = FirmwareKind::kDirect;
+  bool verbose = false;
+  bool quiet = false;
+  bool trace = false;
+  bool gdb = false;
+  std::string emulator;            // for tests; empty: the system's
+  std::string bochs_cpu;           // for tests; empty: the usual one
+  bool com2 = false;               // for tests: QEMU's node channel is the second UART, as Bochs'
+  std::string firmware_directory;  // for tests; empty: the system's
+};
+
 // `bulkhead run`. Spelling and meaning are podman's where podman has the option.
-struct RunOptions {
+struct RunOptions : NodeOptions {
   std::string image;
   std::vector<std::string> command;  // replaces the image's Cmd; empty: the image's own
 
@@ -33,20 +49,8 @@ struct RunOptions {
   std::optional<std::string> entrypoint;  // "": none; a JSON array: as it is; else one word
   std::string name = "pod";
   std::string hostname;  // empty: the name
-  Architecture arch = Architecture::kX86_64;
-  std::string kernel;    // file; empty: the default
   uint32_t timeout = 0;  // seconds; 0: none
-  MachineKind machine = MachineKind::kQemu;
-  FirmwareKind firmware = FirmwareKind::kDirect;
   PullPolicy pull = PullPolicy::kMissing;
-  bool verbose = false;
-  bool quiet = false;
-  bool trace = false;
-  bool gdb = false;
-  std::string emulator;            // for tests; empty: the system's
-  std::string bochs_cpu;           // for tests; empty: the usual one
-  bool com2 = false;               // for tests: QEMU's node channel is the second UART, as Bochs'
-  std::string firmware_directory;  // for tests; empty: the system's
 };
 
 struct CommandLine {

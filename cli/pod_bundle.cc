@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <span>
 
 #include "cli/bundle_writer.h"
@@ -50,7 +51,7 @@ absl::StatusOr<std::string> MakeSeed() {
 
 }  // namespace
 
-absl::StatusOr<GuestKernel> FindGuestKernel(const RunOptions& options,
+absl::StatusOr<GuestKernel> FindGuestKernel(const NodeOptions& options,
                                             const std::string& cache_root) {
   const std::string directory = cache_root + "/kernel/" + OciName(options.arch);
   GuestKernel out;
@@ -81,7 +82,7 @@ absl::StatusOr<GuestKernel> FindGuestKernel(const RunOptions& options,
   return out;
 }
 
-std::string GuestCommandLine(const RunOptions& options) {
+std::string GuestCommandLine(const NodeOptions& options) {
   // panic=-1: a kernel that gives up resets at once, which ends the pod. virtio_console, a module,
   // cannot repeat what was said before it was there, so for --verbose a UART has the early part of
   // the log (docs/guest-platform.md); the kernel leaves it when hvc0 appears.
@@ -103,44 +104,54 @@ uint64_t LeastPodMemory(Architecture arch, const KernelImage& kernel, uint64_t i
   return (size + kMiB - 1) / kMiB * kMiB;
 }
 
-absl::StatusOr<PodBundle> WritePodBundle(const RunOptions& options, const StoredImage& image,
-                                         const GuestKernel& kernel, const InstalledFiles& files,
-                                         const std::string& cache_root, const std::string& path) {
-  BULKHEAD_ASSIGN_OR_RETURN(const ImageConfig config, ParseImageConfig(image.config_json));
-  BULKHEAD_ASSIGN_OR_RETURN(const ContainerSpec spec,
-                            MakeContainerSpec(config, options, image.passwd, image.group));
+namespace {
+
+absl::StatusOr<std::string> BaseInitramfs(const NodeOptions& options, const GuestKernel& kernel,
+                                          const InstalledFiles& files,
+                                          const std::string& cache_root) {
+  InitramfsOptions out;
+  BULKHEAD_ASSIGN_OR_RETURN(out.init, files.Find(Facts(options.arch).files.init));
+  out.programs = GuestPrograms(options.arch, cache_root);
+  out.modules_dir = kernel.modules;
+  if (kernel.modules.empty()) out.modules.clear();
+  absl::StatusOr<std::string> initramfs = BuildBaseInitramfs(out);
+  if (!initramfs.ok()) {
+    return Failure("cannot make the initramfs: ", std::string(initramfs.status().message()),
+                   "; run tools/setup");
+  }
+  return initramfs;
+}
+
+absl::Status CheckMemory(Architecture arch, const PodRequest& pod, const KernelImage& kernel,
+                         uint64_t initramfs_size) {
+  const uint64_t least = LeastPodMemory(arch, kernel, initramfs_size);
+  if (pod.memory >= least) return absl::OkStatus();
+  return Failure(pod.memory / kMiB,
+                 " MiB of memory are too little for kernel and initramfs; give --memory ",
+                 least / kMiB, "m or more");
+}
+
+std::string PodConfigText(const NodeOptions& options, const PodRequest& pod,
+                          const std::string& image) {
+  return absl::StrCat(
+      "version=1\nmemory=", pod.memory, "\ncpus=1\ncmdline=", GuestCommandLine(options),
+      "\ndebug_uart=", options.verbose ? 1 : 0, "\nkernel=kernel\nimage=", image, "\n");
+}
+
+}  // namespace
+
+absl::StatusOr<NodeBundle> WriteNodeBundle(const NodeOptions& options,
+                                           const std::vector<BundlePod>& pods,
+                                           const GuestKernel& kernel, const InstalledFiles& files,
+                                           const std::string& cache_root, const std::string& path) {
   absl::StatusOr<std::string> profile = ReadFile(kSeccompProfile, kMaxProfile);
   if (!profile.ok()) {
     return Failure("the seccomp profile ", kSeccompProfile,
                    " is missing; install the package golang-github-containers-common");
   }
-  PodFiles pod_files;
-  BULKHEAD_ASSIGN_OR_RETURN(pod_files.config_json, MakeRuntimeConfig(spec, *profile));
-  pod_files.hostname = spec.hostname;
   const NodeFiles& built = Facts(options.arch).files;
-  InitramfsOptions initramfs_options;
-  BULKHEAD_ASSIGN_OR_RETURN(initramfs_options.init, files.Find(built.init));
-  initramfs_options.programs = GuestPrograms(options.arch, cache_root);
-  initramfs_options.modules_dir = kernel.modules;
-  if (kernel.modules.empty()) initramfs_options.modules.clear();
-  absl::StatusOr<std::string> initramfs = BuildBaseInitramfs(initramfs_options);
-  if (!initramfs.ok()) {
-    return Failure("cannot make the initramfs: ", std::string(initramfs.status().message()),
-                   "; run tools/setup");
-  }
-  *initramfs += BuildPodInitramfs(pod_files);
-
-  const uint64_t least = LeastPodMemory(options.arch, kernel.image, initramfs->size());
-  if (options.memory < least) {
-    return Failure(options.memory / kMiB,
-                   " MiB of memory are too little for kernel and initramfs; "
-                   "give --memory ",
-                   least / kMiB, "m or more");
-  }
-  const std::string pod = "pods/" + options.name + "/";
-  const std::string pod_config = absl::StrCat(
-      "version=1\nmemory=", options.memory, "\ncpus=", options.cpus,
-      "\ncmdline=", GuestCommandLine(options), "\ndebug_uart=", options.verbose ? 1 : 0, "\n");
+  BULKHEAD_ASSIGN_OR_RETURN(const std::string base,
+                            BaseInitramfs(options, kernel, files, cache_root));
   BULKHEAD_ASSIGN_OR_RETURN(const std::string hypervisor, files.Find(built.hypervisor));
   BULKHEAD_ASSIGN_OR_RETURN(const std::string supervisor, files.Find(built.supervisor));
   BULKHEAD_ASSIGN_OR_RETURN(const std::string vmm, files.Find(built.vmm));
@@ -150,12 +161,32 @@ absl::StatusOr<PodBundle> WritePodBundle(const RunOptions& options, const Stored
   BULKHEAD_RETURN_IF_FAILED(writer.AddFile("supervisor", supervisor));
   BULKHEAD_RETURN_IF_FAILED(writer.AddFile("vmm", vmm));
   BULKHEAD_RETURN_IF_FAILED(writer.AddBytes(std::string(kBundleSeed), seed));
-  BULKHEAD_RETURN_IF_FAILED(writer.AddBytes(pod + "pod", pod_config));
-  BULKHEAD_RETURN_IF_FAILED(writer.AddFile(pod + "kernel", kernel.image.path));
-  BULKHEAD_RETURN_IF_FAILED(writer.AddBytes(pod + "initramfs", *initramfs));
-  BULKHEAD_RETURN_IF_FAILED(writer.AddFile(pod + "image", image.rootfs));
+  BULKHEAD_RETURN_IF_FAILED(writer.AddFile("kernel", kernel.image.path));
+
+  NodeBundle out;
+  std::map<std::string, std::string> images;  // by file: the bundle's entry
+  for (const auto& [request, image] : pods) {
+    BULKHEAD_ASSIGN_OR_RETURN(const ImageConfig config, ParseImageConfig(image.config_json));
+    BULKHEAD_ASSIGN_OR_RETURN(
+        const ContainerSpec spec,
+        MakeContainerSpec(config, request, options.arch, image.passwd, image.group));
+    PodFiles pod_files;
+    BULKHEAD_ASSIGN_OR_RETURN(pod_files.config_json, MakeRuntimeConfig(spec, *profile));
+    pod_files.hostname = spec.hostname;
+    const std::string initramfs = base + BuildPodInitramfs(pod_files);
+    BULKHEAD_RETURN_IF_FAILED(CheckMemory(options.arch, request, kernel.image, initramfs.size()));
+
+    auto [entry, is_new] = images.emplace(image.rootfs, "images/" + std::to_string(images.size()));
+    if (is_new) BULKHEAD_RETURN_IF_FAILED(writer.AddFile(entry->second, image.rootfs));
+    const std::string pod = "pods/" + request.name + "/";
+    BULKHEAD_RETURN_IF_FAILED(
+        writer.AddBytes(pod + "pod", PodConfigText(options, request, entry->second)));
+    BULKHEAD_RETURN_IF_FAILED(writer.AddBytes(pod + "initramfs", initramfs));
+    out.commands.push_back(spec.arguments[0]);
+  }
   BULKHEAD_RETURN_IF_FAILED(writer.Finish());
-  return PodBundle{writer.size(), spec.arguments[0]};
+  out.size = writer.size();
+  return out;
 }
 
 }  // namespace bulkhead

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "cli/architecture.h"
@@ -13,6 +14,7 @@
 #include "cli/installed_files.h"
 #include "cli/kernel_image.h"
 #include "cli/options.h"
+#include "cli/pod_request.h"
 
 namespace bulkhead {
 
@@ -21,23 +23,30 @@ struct GuestKernel {
   KernelImage image;
   std::string modules;  // what /lib/modules/VERSION holds; empty: everything is built in
 };
-absl::StatusOr<GuestKernel> FindGuestKernel(const RunOptions& options,
+absl::StatusOr<GuestKernel> FindGuestKernel(const NodeOptions& options,
                                             const std::string& cache_root);
 
 // The command line of the guest's kernel.
-std::string GuestCommandLine(const RunOptions& options);
+std::string GuestCommandLine(const NodeOptions& options);
 
 // The smallest memory, in bytes, in which a pod with this kernel and initramfs starts.
 uint64_t LeastPodMemory(Architecture arch, const KernelImage& kernel, uint64_t initramfs_size);
 
-struct PodBundle {
-  uint64_t size = 0;    // bytes
-  std::string command;  // what the container executes, without arguments
+// A pod, and the image that its container is made of.
+struct BundlePod {
+  PodRequest request;
+  StoredImage image;
 };
-// Writes the bundle for a node with this one pod to `path`.
-absl::StatusOr<PodBundle> WritePodBundle(const RunOptions& options, const StoredImage& image,
-                                         const GuestKernel& kernel, const InstalledFiles& files,
-                                         const std::string& cache_root, const std::string& path);
+
+struct NodeBundle {
+  uint64_t size = 0;                  // bytes
+  std::vector<std::string> commands;  // what each pod's container executes, without arguments
+};
+// Writes the bundle for a node with these pods to `path`. Kernel and images are in it once each.
+absl::StatusOr<NodeBundle> WriteNodeBundle(const NodeOptions& options,
+                                           const std::vector<BundlePod>& pods,
+                                           const GuestKernel& kernel, const InstalledFiles& files,
+                                           const std::string& cache_root, const std::string& path);
 
 }  // namespace bulkhead
 

@@ -37,19 +37,20 @@ std::vector<std::string> DefaultCapabilities() {
           "CAP_SETPCAP", "CAP_SETUID",           "CAP_SYS_CHROOT"};
 }
 
-absl::StatusOr<ContainerSpec> MakeContainerSpec(const ImageConfig& image, const RunOptions& options,
-                                                const std::string& passwd,
+absl::StatusOr<ContainerSpec> MakeContainerSpec(const ImageConfig& image, const PodRequest& pod,
+                                                Architecture arch, const std::string& passwd,
                                                 const std::string& group) {
+  const ContainerRequest& request = pod.container;
   ContainerSpec out;
-  BULKHEAD_ASSIGN_OR_RETURN(out.arguments, ContainerArguments(image, options));
-  const std::string user = options.user.empty() ? image.user : options.user;
+  BULKHEAD_ASSIGN_OR_RETURN(out.arguments, ContainerArguments(image, request));
+  const std::string user = request.user.empty() ? image.user : request.user;
   BULKHEAD_ASSIGN_OR_RETURN(out.user, LookUpUser(user, passwd, group));
-  out.environment = ContainerEnvironment(image, options, out.user.home);
-  out.workdir = !options.workdir.empty() ? options.workdir : image.workdir;
+  out.hostname = pod.hostname.empty() ? pod.name : pod.hostname;
+  out.environment = ContainerEnvironment(image, request, out.hostname, out.user.home);
+  out.workdir = !request.workdir.empty() ? request.workdir : image.workdir;
   if (out.workdir.empty()) out.workdir = "/";
   if (out.workdir[0] != '/') out.workdir = "/" + out.workdir;
-  out.hostname = options.hostname;
-  out.arch = OciName(options.arch);
+  out.arch = OciName(arch);
   return out;
 }
 

@@ -8,8 +8,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "cli/architecture.h"
 #include "cli/image_config.h"
-#include "cli/options.h"
+#include "cli/pod_request.h"
 #include "cli/user_lookup.h"
 
 namespace bulkhead {
@@ -29,9 +30,9 @@ struct ContainerSpec {
   std::string arch;  // Go's name
 };
 
-// What image and options together ask for.
-absl::StatusOr<ContainerSpec> MakeContainerSpec(const ImageConfig& image, const RunOptions& options,
-                                                const std::string& passwd,
+// What image and request together ask for. `passwd`, `group`: the texts of the image's files.
+absl::StatusOr<ContainerSpec> MakeContainerSpec(const ImageConfig& image, const PodRequest& pod,
+                                                Architecture arch, const std::string& passwd,
                                                 const std::string& group);
 
 // config.json for the OCI runtime in the guest (OCI runtime-spec 1.0). `seccomp_profile`: the text

@@ -47,6 +47,8 @@ enum class NodeFrameType : uint8_t {
   kAgentInput = 32,  // bytes to the pod's guest agent
   kPodStop = 33,     // end the pod at once
   kTaken = 34,       // u32 bytes, u32 frames: taken since the last kTaken
+  kPodStart = 35,    // start a pod again that has ended
+  kNodeLeave = 36,   // a node that stays when its pods have ended powers off then after all
 };
 
 struct NodeFrameHeader {

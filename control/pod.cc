@@ -75,18 +75,24 @@ Status Pod::LoadVmm(const PodSupplies& supplies) {
   return status;
 }
 
-Status Pod::MapFile(const PodSupplies& supplies, std::string_view file, VmmRange& range,
+void Pod::FilePath(std::string_view given, std::string_view file, TextWriter& path) const {
+  if (given.empty()) {
+    path << "pods/" << name_ << '/' << file;
+  } else {
+    path << given;
+  }
+}
+
+Status Pod::MapFile(const PodSupplies& supplies, std::string_view path, VmmRange& range,
                     TextWriter& why) {
-  Text<256> path;
-  path << "pods/" << name_ << '/' << file;
   BundleEntry entry;
-  if (const BundleError error = supplies.bundle->Require(path.view(), entry); !error.ok()) {
+  if (const BundleError error = supplies.bundle->Require(path, entry); !error.ok()) {
     why << error;
     return Status::kNotFound;
   }
   if (entry.data.empty()) return Status::kOk;
   if (!IsAligned(entry.data_offset, kPageSize)) {
-    why << "bundle: entry '" << path.view() << "' does not start on a page; write the bundle anew";
+    why << "bundle: entry '" << path << "' does not start on a page; write the bundle anew";
     return Status::kCorrupt;
   }
   const uint64_t length = AlignUp(entry.data.size(), kPageSize);
@@ -130,6 +136,9 @@ Status Pod::Start(const PodSupplies& supplies, std::string_view name, uint16_t i
   index_ = index;
   area_ = supplies.area;
   file_address_ = kFilesAddress;
+  corrupt_ = stopped_ = has_end_ = false;
+  end_ = 0;
+  end_text_.Clear();
 
   Text<256> path;
   path << "pods/" << name << "/pod";
@@ -174,14 +183,18 @@ Status Pod::Start(const PodSupplies& supplies, std::string_view name, uint16_t i
 
   const auto prepare = [&]() -> Status {
     BULKHEAD_RETURN_IF_ERROR(LoadVmm(supplies));
-    BULKHEAD_RETURN_IF_ERROR(MapFile(supplies, "kernel", startup.kernel, why));
-    for (const auto& [file, range] :
-         {std::pair<std::string_view, VmmRange*>{"initramfs", &startup.initramfs},
-          {"image", &startup.image}}) {
-      Text<256> optional;
-      optional << "pods/" << name_ << '/' << file;
-      if (!supplies.bundle->Find(optional.view())) continue;
-      BULKHEAD_RETURN_IF_ERROR(MapFile(supplies, file, *range, why));
+    Text<256> kernel;
+    FilePath(config.kernel, "kernel", kernel);
+    BULKHEAD_RETURN_IF_ERROR(MapFile(supplies, kernel.view(), startup.kernel, why));
+    Text<256> initramfs;
+    FilePath("", "initramfs", initramfs);
+    if (supplies.bundle->Find(initramfs.view())) {
+      BULKHEAD_RETURN_IF_ERROR(MapFile(supplies, initramfs.view(), startup.initramfs, why));
+    }
+    Text<256> image;
+    FilePath(config.image, "image", image);
+    if (!config.image.empty() || supplies.bundle->Find(image.view())) {
+      BULKHEAD_RETURN_IF_ERROR(MapFile(supplies, image.view(), startup.image, why));
     }
     BULKHEAD_RETURN_IF_ERROR(MakeRings(startup));
     const abi::Answer event = call::EventCreate();

@@ -71,8 +71,11 @@ class Pod {
 
  private:
   Status LoadVmm(const PodSupplies& supplies);
-  Status MapFile(const PodSupplies& supplies, std::string_view file, VmmRange& range,
+  // Maps the bundle's entry `path` for the VMM.
+  Status MapFile(const PodSupplies& supplies, std::string_view path, VmmRange& range,
                  TextWriter& why);
+  // What the pod's `file` of the bundle is called: `given`, unless it is empty.
+  void FilePath(std::string_view given, std::string_view file, TextWriter& path) const;
   Status MakeStartup(const PodSupplies& supplies, const VmmStartup& startup);
   Status MakeRings(VmmStartup& startup);
   Status Share(const OwnMemory& memory, uint64_t address, uint64_t rights);

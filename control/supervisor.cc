@@ -163,8 +163,7 @@ uint64_t Supervisor::WallClock() const {
   return clock > elapsed ? clock - elapsed : 0;
 }
 
-void Supervisor::StartPod(std::string_view name) {
-  const uint16_t index = pod_count_++;
+void Supervisor::StartPod(uint16_t index, std::string_view name) {
   const PodSupplies supplies = {
       .bundle = &bundle_,
       .bundle_memory = bundle_memory_,
@@ -176,20 +175,30 @@ void Supervisor::StartPod(std::string_view name) {
       .event = event_,
       .seed = seeds_.Take(),
   };
-  Text<300> why;
+  Text<300>& why = not_started_[index];
   if (pods_[index].Start(supplies, name, index, ActivityBit(index), EndedBit(index), why) ==
       Status::kOk) {
+    memory_logged_[index] = false;
     return;
   }
   Text<400> line;
   line << "bulkhead: pod " << name << " was not started: " << why.view();
   Log(line.view());
+  (void)ReportNotStarted(index);
+}
+
+bool Supervisor::ReportNotStarted(uint16_t index) {
+  const std::string_view why = not_started_[index].view();
+  if (why.empty()) return true;
   std::array<std::byte, sizeof(uint32_t) + 300> payload;
   const auto end = PodEnd::kNotStarted;
   std::memcpy(payload.data(), &end, sizeof(end));
-  std::memcpy(payload.data() + sizeof(end), why.view().data(), why.view().size());
-  channel_.Send(NodeFrameType::kPodEnded, index,
-                std::span<const std::byte>(payload).first(sizeof(end) + why.view().size()));
+  std::memcpy(payload.data() + sizeof(end), why.data(), why.size());
+  const bool sent =
+      channel_.Send(NodeFrameType::kPodEnded, index,
+                    std::span<const std::byte>(payload).first(sizeof(end) + why.size()));
+  if (sent) not_started_[index].Clear();
+  return sent;
 }
 
 void Supervisor::StartPods() {
@@ -206,8 +215,11 @@ void Supervisor::StartPods() {
   }
   // What comes after this is the pods', and goes when they end.
   own_memory_ = UsageOf(abi::kSelf).used;
+  stay_ = command_line_.Find("stay").has_value();
   for (const BundleEntry& entry : bundle_) {
-    if (const std::string_view name = PodName(entry.name); !name.empty()) StartPod(name);
+    if (const std::string_view name = PodName(entry.name); !name.empty()) {
+      StartPod(pod_count_++, name);
+    }
   }
 }
 
@@ -219,6 +231,14 @@ bool Supervisor::HandleFrame(NodeFrameType type, uint16_t pod, std::span<const s
     case NodeFrameType::kPodStop:
       if (pods_[pod].running()) pods_[pod].Stop();
       return true;
+    case NodeFrameType::kPodStart:
+      // Only who has been told that it ended can want that.
+      if (pods_[pod].running() || !not_started_[pod].view().empty()) return false;
+      StartPod(pod, pods_[pod].name());
+      return true;
+    case NodeFrameType::kNodeLeave:
+      stay_ = false;
+      return true;
     default:
       return false;
   }
@@ -226,7 +246,7 @@ bool Supervisor::HandleFrame(NodeFrameType type, uint16_t pod, std::span<const s
 
 bool Supervisor::AllEnded() const {
   for (uint16_t i = 0; i < pod_count_; ++i) {
-    if (pods_[i].running()) return false;
+    if (pods_[i].running() || !not_started_[i].view().empty()) return false;
   }
   return true;
 }
@@ -252,7 +272,7 @@ void Supervisor::WaitForWork(uint64_t deadline) {
 }
 
 void Supervisor::Serve() {
-  while (!AllEnded()) {
+  while (!Over()) {
     WaitForWork(abi::kNever);
     if (channel_.Receive(*this) != Status::kOk) {
       ReportBrokenChannel();
@@ -261,7 +281,9 @@ void Supervisor::Serve() {
     // Each time another one goes first: whoever does may fill the channel.
     first_pod_ = (first_pod_ + 1) % pod_count_;
     for (uint16_t i = 0; i < pod_count_; ++i) {
-      Pod& pod = pods_[(first_pod_ + i) % pod_count_];
+      const auto index = static_cast<uint16_t>((first_pod_ + i) % pod_count_);
+      Pod& pod = pods_[index];
+      (void)ReportNotStarted(index);
       if (!pod.running()) continue;
       // First whether it has ended, then what it said: nothing comes after that.
       const bool ended = pod.process_ended();

@@ -64,12 +64,16 @@ class Supervisor final : private NodeChannel::Handler, private NodeLink {
   // Nanoseconds since 1970 when the machine's counter was zero; 0: not known.
   uint64_t WallClock() const;
   void StartPods();
-  void StartPod(std::string_view name);
+  void StartPod(uint16_t index, std::string_view name);
+  // Says so, once the channel has room; false: it has none.
+  bool ReportNotStarted(uint16_t index);
   void Serve();
   // Waits until somebody wants something, it is time to look at the link, or the machine's counter
   // has reached `deadline`.
   void WaitForWork(uint64_t deadline);
   bool AllEnded() const;
+  // Nothing is left to do for anybody.
+  bool Over() const { return AllEnded() && !stay_; }
   void LogMemory(const Pod& ended);
   void Report(std::string_view error);
   void ReportBrokenChannel();
@@ -93,8 +97,10 @@ class Supervisor final : private NodeChannel::Handler, private NodeLink {
   uint64_t own_memory_ = 0;  // bytes charged to the supervisor for itself, not for pods
   std::array<Pod, kMaxPods> pods_;
   std::array<bool, kMaxPods> memory_logged_ = {};  // of pods_
+  std::array<Text<300>, kMaxPods> not_started_;    // why, until the channel has taken it
   uint16_t pod_count_ = 0;
   uint16_t first_pod_ = 0;  // whose output goes first
+  bool stay_ = false;       // though every pod has ended: some may be started again
 };
 
 }  // namespace bulkhead

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#include "cli/pod_session.h"
+
+#include <algorithm>
+#include <array>
+
+#include "cli/failure.h"
+
+namespace bulkhead {
+namespace {
+
+constexpr char kSeeLog[] = "; --verbose shows the log";
+// How long a guest may take to power off once its container has ended.
+constexpr std::chrono::seconds kEndLimit(5);
+// Between a container's end and its next start, as Kubernetes has it: twice as long each time, and
+// from the start again after it has run for so long.
+constexpr std::chrono::seconds kFirstBackOff(10);
+constexpr std::chrono::seconds kLastBackOff(300);
+constexpr std::chrono::minutes kBackOffReset(10);
+constexpr size_t kMaxLine = 64 * 1024;  // bytes
+
+std::string WithText(const std::string& what, const std::string& text) {
+  const std::string line = Printable(text);
+  return line.empty() ? what : what + ": " + line;
+}
+
+}  // namespace
+
+PodSession::PodSession(uint16_t index, SessionPod pod, PodSessionHost* host, OutputSink* out,
+                       OutputSink* err)
+    : index_(index),
+      pod_(std::move(pod)),
+      host_(host),
+      out_(out),
+      err_(err),
+      console_([this](const std::string& line) { host_->Log(*this, "kernel: " + line); }),
+      agent_(std::in_place, static_cast<AgentHandler*>(this)) {}
+
+void PodSession::OnAgentOutput(std::span<const std::byte> bytes) {
+  if (agent_->Feed(bytes) || result_.has_value()) return;
+  SendStop();
+  End(kExitOwnError, "the pod's guest broke the agent protocol (" + agent_->error() +
+                         ") and was stopped" + kSeeLog);
+}
+
+void PodSession::OnAgentCredit(uint32_t bytes) {
+  agent_credit_ += bytes;
+  Flush();
+}
+
+void PodSession::OnPodEnded(PodEnd end, const std::string& text) {
+  ended_ = true;
+  end_deadline_.reset();
+  FlushLines();
+  if (!result_.has_value()) {
+    std::string what;
+    switch (end) {
+      case PodEnd::kPoweredOff:
+        what = WithText("the guest powered off before its container had ended", text);
+        break;
+      case PodEnd::kReset: {
+        console_.Finish();
+        const std::string panic = console_.Find("Kernel panic");
+        what = WithText("the guest's kernel gave up", panic.empty() ? text : panic);
+        break;
+      }
+      case PodEnd::kGuestFault:
+        what = WithText("the guest did what ends a guest", text);
+        break;
+      case PodEnd::kVmmFailed:
+        what = WithText("the pod's VMM failed", text);
+        break;
+      case PodEnd::kNotStarted:
+        what = WithText("the pod could not be started", text);
+        break;
+      case PodEnd::kStopped:
+        what = WithText("the pod was stopped", text);
+        break;
+    }
+    if (end == PodEnd::kStopped && signal_ != 0) {
+      End(128 + signal_, "");
+    } else {
+      End(kExitOwnError, what + kSeeLog);
+    }
+  }
+  if (!WillRestart()) return;
+  const auto back_off = std::min(kFirstBackOff * (1u << std::min(restarts_, 5u)), kLastBackOff);
+  restart_deadline_ = Clock::now() + back_off;
+  host_->Log(*this, "starts again in " + std::to_string(back_off.count()) + " s");
+}
+
+void PodSession::Signal(int signal) {
+  leaving_ = true;
+  restart_deadline_.reset();
+  if (result_.has_value()) return;
+  if (signal_ == 0 && started_) {
+    signal_ = signal;
+    SendToAgent(EncodeAgentMessage(AgentMessage::kSignal, static_cast<uint32_t>(signal)));
+    kill_deadline_ = Clock::now() + pod_.grace;
+    return;
+  }
+  if (signal_ == 0) signal_ = signal;
+  SendStop();
+  End(128 + signal, "");
+}
+
+void PodSession::Stop(int exit_status, const std::string& error) {
+  leaving_ = true;
+  restart_deadline_.reset();
+  SendStop();
+  End(exit_status, error);
+}
+
+void PodSession::SendStop() {
+  if (stop_sent_ || ended_) return;
+  stop_sent_ = true;
+  host_->SendToNode(NodeFrameType::kPodStop, index_, "");
+}
+
+uint64_t PodSession::InputRoom() const {
+  if (!started_ || result_.has_value() || !to_agent_.empty()) return 0;
+  if (agent_credit_ <= 2 * sizeof(AgentHeader)) return 0;
+  return std::min(agent_credit_ - sizeof(AgentHeader), stdin_credit_);
+}
+
+void PodSession::SendInput(std::span<const char> bytes) {
+  stdin_credit_ -= bytes.size();
+  SendToAgent(EncodeAgentMessage(AgentMessage::kStdin, std::string(bytes.data(), bytes.size())));
+}
+
+void PodSession::EndInput() {
+  SendToAgent(EncodeAgentMessage(AgentMessage::kStdinEnd, std::string()));
+}
+
+void PodSession::CheckDeadlines() {
+  const Clock::time_point now = Clock::now();
+  const auto due = [&](std::optional<Clock::time_point>& deadline) {
+    if (!deadline.has_value() || now < *deadline) return false;
+    deadline.reset();
+    return true;
+  };
+  if (due(run_deadline_)) {
+    Stop(kExitOwnError, "the container ran longer than " + std::to_string(pod_.timeout.count()) +
+                            " s and was stopped" + pod_.timeout_advice);
+  }
+  if (due(kill_deadline_)) Stop(128 + signal_, "");
+  if (due(end_deadline_)) SendStop();
+  if (due(restart_deadline_)) Restart();
+}
+
+std::optional<PodSession::Clock::time_point> PodSession::NextDeadline() const {
+  std::optional<Clock::time_point> next;
+  for (const auto& deadline : {run_deadline_, kill_deadline_, end_deadline_, restart_deadline_}) {
+    if (deadline.has_value() && (!next.has_value() || *deadline < *next)) next = deadline;
+  }
+  return next;
+}
+
+void PodSession::OnStarted() {
+  started_ = true;
+  started_at_ = Clock::now();
+  if (pod_.timeout.count() > 0 && !leaving_) run_deadline_ = *started_at_ + pod_.timeout;
+  host_->OnContainerStarted(*this);
+}
+
+void PodSession::OnExited(uint32_t status) {
+  SendToAgent(EncodeAgentMessage(AgentMessage::kEnd, std::string()));
+  End(static_cast<int>(status), "");
+}
+
+void PodSession::OnFailed(uint32_t status, const std::string& text) {
+  SendToAgent(EncodeAgentMessage(AgentMessage::kEnd, std::string()));
+  const char* advice = status == 127   ? "; name a command that is in the image"
+                       : status == 126 ? "; name a command that may be executed"
+                                       : kSeeLog;
+  std::string what = Printable(text);
+  // crun does not always say which file it could not execute.
+  const bool command = status == 126 || status == 127;
+  if (command && text.find(pod_.command) == std::string::npos) {
+    what = "'" + Printable(pod_.command) + "': " + what;
+  }
+  End(static_cast<int>(status), what + advice);
+}
+
+void PodSession::OnAgentLog(const std::string& line) {
+  host_->Log(*this, "init: " + Printable(line, 1000));
+}
+
+void PodSession::Output(OutputSink* sink, std::span<const std::byte> bytes, std::string* line) {
+  if (pod_.prefix.empty()) return sink->Append(bytes);
+  for (const std::byte byte : bytes) {
+    const char c = static_cast<char>(byte);
+    if (c != '\n') line->push_back(c);
+    if (c != '\n' && line->size() < kMaxLine) continue;
+    sink->AppendLine(pod_.prefix + *line);
+    line->clear();
+  }
+}
+
+void PodSession::FlushLines() {
+  for (const auto& [sink, line] : {std::pair(out_, &out_line_), std::pair(err_, &err_line_)}) {
+    if (!line->empty()) sink->AppendLine(pod_.prefix + *line);
+    line->clear();
+  }
+}
+
+void PodSession::SendToAgent(const std::string& message) {
+  to_agent_ += message;
+  Flush();
+}
+
+void PodSession::Flush() {
+  while (!to_agent_.empty() && agent_credit_ > 0) {
+    const uint64_t n = std::min<uint64_t>({to_agent_.size(), agent_credit_, kNodeFrameMaxPayload});
+    host_->SendToNode(NodeFrameType::kAgentInput, index_, to_agent_.substr(0, n));
+    to_agent_.erase(0, n);
+    agent_credit_ -= n;
+  }
+}
+
+void PodSession::End(int exit_status, const std::string& error) {
+  if (result_.has_value()) return;
+  result_ = SessionResult{exit_status, error};
+  run_deadline_.reset();
+  kill_deadline_.reset();
+  end_deadline_ = Clock::now() + kEndLimit;
+  FlushLines();
+  host_->OnContainerEnded(*this);
+}
+
+bool PodSession::WillRestart() const {
+  if (leaving_ || pod_.restart == RestartPolicy::kNever) return false;
+  return pod_.restart == RestartPolicy::kAlways || result_->exit_status != 0;
+}
+
+void PodSession::Restart() {
+  const bool ran_long = started_at_.has_value() && Clock::now() - *started_at_ >= kBackOffReset;
+  restarts_ = ran_long ? 0 : restarts_ + 1;
+  agent_.emplace(static_cast<AgentHandler*>(this));
+  to_agent_.clear();
+  agent_credit_ = kNodeInitialCredit;
+  stdin_credit_ = kAgentInitialStdinCredit;
+  started_ = ended_ = stop_sent_ = false;
+  started_at_.reset();
+  result_.reset();
+  host_->SendToNode(NodeFrameType::kPodStart, index_, "");
+}
+
+}  // namespace bulkhead
