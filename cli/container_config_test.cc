@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "cli/capabilities.h"
 #include "cli/files.h"
 #include "cli/image_config.h"
 #include "cli/json.h"
@@ -163,6 +164,37 @@ TEST(RuntimeConfig, OfRootAndOfSomebodyElse) {
   }
   pod.container.workdir = "/other";
   EXPECT_EQ(MakeContainerSpec(image, pod, kArch, kPasswd, kGroup)->workdir, "/other");
+}
+
+TEST(Capabilities, AddedAndDropped) {
+  ContainerRequest request;
+  EXPECT_EQ(Capabilities(request).size(), DefaultCapabilities().size());
+  request.drop_capabilities = {"CAP_KILL"};
+  request.add_capabilities = {"CAP_NET_RAW"};
+  const Words some = Capabilities(request);
+  EXPECT_EQ(std::count(some.begin(), some.end(), "CAP_KILL"), 0);
+  EXPECT_EQ(std::count(some.begin(), some.end(), "CAP_NET_RAW"), 1);
+  EXPECT_EQ(some.size(), DefaultCapabilities().size());
+  request.drop_all_capabilities = true;
+  EXPECT_EQ(Capabilities(request), (Words{"CAP_NET_RAW"}));
+  request.add_all_capabilities = true;
+  EXPECT_EQ(Capabilities(request).size(), 40u);  // all but one
+  EXPECT_TRUE(IsCapability("CAP_CHECKPOINT_RESTORE"));
+  EXPECT_FALSE(IsCapability("CAP_EVERYTHING"));
+}
+
+TEST(RuntimeConfig, OfAStricterContainer) {
+  ImageConfig image;
+  image.command = {"/bin/true"};
+  PodRequest pod;
+  pod.container.read_only_root = true;
+  pod.container.no_new_privileges = true;
+  pod.container.drop_all_capabilities = true;
+  const ContainerSpec spec = *MakeContainerSpec(image, pod, kArch, kPasswd, kGroup);
+  const Json config = Json::parse(*MakeRuntimeConfig(spec, kProfile));
+  EXPECT_EQ(config["root"]["readonly"], true);
+  EXPECT_EQ(config["process"]["noNewPrivileges"], true);
+  EXPECT_TRUE(config["process"]["capabilities"]["bounding"].empty());
 }
 
 TEST(RuntimeConfig, WithTheProfileOfThePackage) {

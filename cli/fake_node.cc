@@ -28,8 +28,10 @@ namespace {
 
 std::string Word(uint32_t value) { return {reinterpret_cast<const char*>(&value), sizeof(value)}; }
 
+uint16_t g_pod = 0;  // whose frames are sent
+
 void Send(NodeFrameType type, const std::string& payload) {
-  const std::string frame = EncodeNodeFrame(type, 0, payload);
+  const std::string frame = EncodeNodeFrame(type, g_pod, payload);
   for (size_t at = 0; at < frame.size();) {
     const ssize_t n = send(kChannelDescriptor, frame.data() + at, frame.size() - at, MSG_NOSIGNAL);
     if (n <= 0) std::exit(9);
@@ -100,18 +102,24 @@ void Log(const std::string& text) {
   if (write(kSerialDescriptor, text.data(), text.size()) < 0) std::exit(6);
 }
 
-// The pod's command line and the configuration, out of the bundle that QEMU was given.
-void CheckBundle(int argc, char** argv) {
+// How many pods the bundle has that QEMU was given; ends the program if it is not one.
+uint16_t CheckBundle(int argc, char** argv) {
+  uint16_t pods = 0;
   for (int i = 1; i + 1 < argc; ++i) {
     if (std::string(argv[i]) != "-initrd") continue;
     const absl::StatusOr<MappedFile> file = MappedFile::Open(argv[i + 1]);
     Bundle bundle;
-    if (file.ok() && Bundle::Open(file->bytes(), bundle).ok() && bundle.Find("hypervisor") &&
-        bundle.Find("kernel") && bundle.Find("images/0") && bundle.Find("pods/pod/initramfs") &&
-        bundle.Find("pods/pod/pod")) {
-      return;
+    if (!file.ok() || !Bundle::Open(file->bytes(), bundle).ok() || !bundle.Find("hypervisor") ||
+        !bundle.Find("kernel") || !bundle.Find("images/0")) {
+      break;
+    }
+    for (const BundleEntry& entry : bundle) {
+      if (!entry.name.starts_with("pods/") || !entry.name.ends_with("/pod")) continue;
+      const std::string pod(entry.name.substr(0, entry.name.size() - 3));
+      if (bundle.Find(pod + "initramfs")) ++pods;
     }
   }
+  if (pods > 0) return pods;
   Log("bulkhead: fatal: bad bundle\n");
   std::exit(1);
 }
@@ -139,10 +147,32 @@ void BecomeBochs(const std::string& configuration) {
   dup2(fd, kChannelDescriptor);
 }
 
-void Start() {
-  Send(NodeFrameType::kHello, Word(kNodeProtocolVersion) + Word(1));
+void StartPod() {
   SendAgent(AgentMessage::kHello, Word(kAgentProtocolVersion));
   SendAgent(AgentMessage::kStarted, "");
+}
+
+void Start() {
+  Send(NodeFrameType::kHello, Word(kNodeProtocolVersion) + Word(1));
+  StartPod();
+}
+
+// Each says its number, in two parts that others come between, and ends with it.
+[[noreturn]] void RunPods(uint16_t pods) {
+  Send(NodeFrameType::kHello, Word(kNodeProtocolVersion) + Word(pods));
+  const auto each = [&](const auto& act) {
+    for (g_pod = 0; g_pod < pods; ++g_pod) act();
+  };
+  each(StartPod);
+  each([] { SendAgent(AgentMessage::kStdout, "first line\npod "); });
+  each([] { SendAgent(AgentMessage::kStdout, std::to_string(g_pod)); });
+  each([] {
+    SendAgent(AgentMessage::kExited, Word(g_pod));
+    Send(NodeFrameType::kPodEnded, Word(static_cast<uint32_t>(PodEnd::kPoweredOff)));
+  });
+  g_pod = 0;
+  Send(NodeFrameType::kNodeEnded, "");
+  std::exit(0);
 }
 
 int Main(int argc, char** argv) {
@@ -158,11 +188,13 @@ int Main(int argc, char** argv) {
     if (bochs) std::fprintf(stderr, "00p[SIM   ] >>PANIC<< no such processor\n======\n");
     return 3;
   }
+  uint16_t pods = 1;
   if (bochs) {
     BecomeBochs(argv[3]);
   } else {
-    CheckBundle(argc, argv);
+    pods = CheckBundle(argc, argv);
   }
+  if (mode == "pods") RunPods(pods);
   if (mode == "fatal") {
     Log("booting\nbulkhead: fatal: this machine has no AMD-V\n");
     return 1;

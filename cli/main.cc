@@ -15,6 +15,7 @@
 #include "cli/flatten.h"
 #include "cli/options.h"
 #include "cli/run.h"
+#include "cli/up.h"
 
 namespace bulkhead {
 namespace {
@@ -36,7 +37,9 @@ std::string OwnProgram(const char* fallback) {
 
 void PrintError(const std::string& text) { std::fprintf(stderr, "bulkhead: %s\n", text.c_str()); }
 
-int Run(const RunOptions& options, const char* argv0) {
+// `pods`: does the work, with our program and a context.
+template <typename Pods>
+int Run(const NodeOptions& options, const char* argv0, Pods pods) {
   absl::StatusOr<SignalWatcher> signals = SignalWatcher::Create();
   if (!signals.ok()) {
     PrintError(std::string(signals.status().message()));
@@ -44,7 +47,7 @@ int Run(const RunOptions& options, const char* argv0) {
   }
   Progress progress(STDERR_FILENO, isatty(STDERR_FILENO) == 1 && !options.quiet);
   const absl::StatusOr<SessionResult> result =
-      RunPod(options, OwnProgram(argv0), RunContext{&*signals, &progress});
+      pods(OwnProgram(argv0), RunContext{&*signals, &progress});
   progress.Finish();
   if (const int signal = InterruptSignal(result.status()); signal != 0) return 128 + signal;
   if (!result.ok()) {
@@ -72,7 +75,16 @@ int Main(int argc, char** argv) {
     PrintError(std::string(line.status().message()));
     return kExitOwnError;
   }
-  if (line->run.has_value()) return Run(*line->run, argv[0]);
+  if (line->run.has_value()) {
+    return Run(*line->run, argv[0], [&](const std::string& program, const RunContext& context) {
+      return RunPod(*line->run, program, context);
+    });
+  }
+  if (line->up.has_value()) {
+    return Run(*line->up, argv[0], [&](const std::string& program, const RunContext& context) {
+      return UpPods(*line->up, program, context);
+    });
+  }
   return std::fputs(line->text.c_str(), stdout) < 0 || std::fflush(stdout) != 0 ? kExitOwnError : 0;
 }
 

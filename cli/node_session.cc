@@ -342,7 +342,8 @@ void NodeSession::OnContainerStarted(const PodSession& pod) {
 
 void NodeSession::OnContainerEnded(const PodSession& pod) {
   const SessionResult& result = *pod.result();
-  if (options_.several && (!result.error.empty() || result.exit_status != 0)) {
+  // Who asked them to end knows why they did.
+  if (options_.several && (!result.error.empty() || (result.exit_status != 0 && signal_ == 0))) {
     err_.AppendLine("bulkhead: pod " + pod.pod().name + ": " +
                     (result.error.empty() ? "exit status " + std::to_string(result.exit_status)
                                           : result.error));

@@ -10,6 +10,8 @@
 
 #include "CLI/CLI.hpp"
 #include "cli/failure.h"
+#include "cli/node_options.h"
+#include "cli/up_options.h"
 
 namespace bulkhead {
 namespace {
@@ -81,26 +83,7 @@ absl::Status CheckRun(RunOptions* run) {
       return Failure("'", Printable(variable), "' sets no variable; --env takes NAME=VALUE");
     }
   }
-  if (run->quiet && run->verbose) {
-    return Failure("--quiet and --verbose contradict each other; give one of them");
-  }
   return absl::OkStatus();
-}
-
-// What the other machine cannot do is refused by name.
-absl::Status CheckBochsRun(const RunOptions& run, bool firmware) {
-  const auto refused = [](const char* option, const char* why) {
-    return Failure(option, " does not go with --machine bochs, ", why, "; leave one of them out");
-  };
-  if (run.arch != Architecture::kX86_64) return refused("--arch arm64", "which is a PC");
-  if (firmware) return refused("--firmware", "which boots a CD by its own BIOS");
-  if (run.gdb) return refused("--gdb", "whose debugger is another");
-  return absl::OkStatus();
-}
-
-// CLI11's own words, with the advice that is ours.
-absl::Status UsageFailure(const std::string& what, bool run) {
-  return Failure(Printable(what), "; see 'bulkhead ", run ? "run " : "", "--help'");
 }
 
 }  // namespace
@@ -139,17 +122,14 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
   CLI::App app("Bulkhead: every container pod in a virtual machine of its own.", "bulkhead");
   app.set_help_flag("-h,--help", "Show this help");
   app.set_version_flag("-v,--version", std::string("bulkhead ") + kVersion, "Show the version");
-  app.footer("'bulkhead run --help' explains the options of run.");
+  app.footer("'bulkhead run --help' and 'bulkhead up --help' explain their options.");
   app.require_subcommand(0, 1);
 
   RunOptions run;
   std::string memory;
   std::string entrypoint;
-  std::string machine = "qemu";
-  std::string firmware = "direct";
   std::string pull = "missing";
   std::string cpus = "1";
-  std::string arch = OciName(run.arch);
   std::vector<std::string> rest;
   CLI::App* command = app.add_subcommand("run", "Run an image as a pod");
   command->description(kDescription);
@@ -184,34 +164,14 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
   command->add_option("--name", run.name, "Name of the pod (default pod)")->type_name("NAME");
   command->add_option("--hostname", run.hostname, "Host name in the pod (default: its name)")
       ->type_name("NAME");
-  command
-      ->add_option("--arch", arch,
-                   "Architecture of the pod and its node: amd64 (x86_64, default), arm64 (aarch64)")
-      ->type_name("ARCH");
   command->add_option("--pull", pull, "When to ask the registry: missing (default), always, never")
       ->type_name("POLICY");
-  command
-      ->add_option("--kernel", run.kernel,
-                   "Guest kernel: a bzImage or an ELF file for amd64, an Image for arm64")
-      ->type_name("FILE");
   command->add_option("--timeout", run.timeout, "Stop the container after so many seconds")
       ->type_name("SECONDS");
-  command
-      ->add_option("--machine", machine,
-                   "What the node runs in: qemu (default), or bochs, which has VT-x; amd64 only")
-      ->type_name("MACHINE");
-  CLI::Option* firmware_option =
-      command->add_option("--firmware", firmware, "How the node boots: direct (default) or uefi")
-          ->type_name("KIND");
-  command->add_flag("--verbose", run.verbose, "Show the node's and the kernel's log on stderr");
-  command->add_flag("-q,--quiet", run.quiet, "Do not show progress");
-  command->add_flag("--trace", run.trace,
-                    "Show the hypervisor's trace of exits and calls at the end");
-  command->add_flag("--gdb", run.gdb, "Start stopped, with QEMU's gdb stub on port 1234");
-  command->add_option("--emulator", run.emulator)->group("");
-  command->add_option("--bochs-cpu", run.bochs_cpu)->group("");
-  command->add_flag("--com2", run.com2)->group("");
-  command->add_option("--firmware-directory", run.firmware_directory)->group("");
+  NodeOptionParser node;
+  node.AddTo(command, &run);
+  UpOptionParser up;
+  const CLI::App* const up_command = up.AddTo(&app);
 
   // CLI11 takes them from the back. It cannot tell `--entrypoint=` from an option without its
   // value, so that one gets a value that stands for the empty one.
@@ -223,18 +183,25 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
   try {
     app.parse(reversed);
   } catch (const CLI::CallForHelp&) {
-    out.text = command->parsed() ? command->help() : app.help();
+    const CLI::App* const asked = command->parsed()      ? command
+                                  : up_command->parsed() ? up_command
+                                                         : &app;
+    out.text = asked->help();
     return out;
   } catch (const CLI::CallForVersion& version) {
     out.text = std::string(version.what()) + "\n";
     return out;
   } catch (const CLI::ParseError& error) {
-    return UsageFailure(error.what(), command->parsed());
+    return UsageFailure(error.what(), command->parsed() ? "run" : up_command->parsed() ? "up" : "");
+  }
+  if (up_command->parsed()) {
+    BULKHEAD_ASSIGN_OR_RETURN(out.up, up.Finish());
+    return out;
   }
   if (!command->parsed()) {
     const std::vector<std::string> extra = app.remaining();
     if (extra.empty()) return Failure("no command is given; try 'bulkhead run example:hello'");
-    return UsageFailure("there is no command '" + extra[0] + "'", false);
+    return UsageFailure("there is no command '" + extra[0] + "'", "");
   }
 
   rest = command->remaining();
@@ -249,7 +216,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
   if (run.image == "--") return Failure("no image is given before '--'; it comes first");
   // A first word that looks like an option is one that this command does not have.
   if (run.image[0] == '-') {
-    return UsageFailure("there is no option '" + run.image + "'", true);
+    return UsageFailure("there is no option '" + run.image + "'", "run");
   }
   size_t first = 1;
   if (first < rest.size() && rest[first] == "--") ++first;
@@ -265,23 +232,8 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
   if (cpus != "1" && cpus != "1.0") {
     return Failure("--cpus ", Printable(cpus), " is not supported; a pod has 1 CPU so far");
   }
-  const std::optional<Architecture> architecture = ParseArchitecture(arch);
-  if (!architecture.has_value()) {
-    return Failure("--arch ", Printable(arch), " is not supported; pods are amd64 or arm64");
-  }
-  run.arch = *architecture;
   if (entry->count() > 0) run.entrypoint = entrypoint;
-  if (firmware == "uefi") {
-    run.firmware = FirmwareKind::kUefi;
-  } else if (firmware != "direct") {
-    return Failure("there is no firmware '", Printable(firmware), "'; use direct or uefi");
-  }
-  if (machine == "bochs") {
-    run.machine = MachineKind::kBochs;
-    BULKHEAD_RETURN_IF_FAILED(CheckBochsRun(run, firmware_option->count() > 0));
-  } else if (machine != "qemu") {
-    return Failure("there is no machine '", Printable(machine), "'; use qemu or bochs");
-  }
+  BULKHEAD_RETURN_IF_FAILED(node.Finish());
   if (pull == "always") {
     run.pull = PullPolicy::kAlways;
   } else if (pull == "never") {

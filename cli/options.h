@@ -53,9 +53,17 @@ struct RunOptions : NodeOptions {
   PullPolicy pull = PullPolicy::kMissing;
 };
 
+// `bulkhead up`.
+struct UpOptions : NodeOptions {
+  std::vector<std::string> files;  // "-": standard input
+  uint64_t memory = 0;             // of the node, in bytes; 0: what the pods need
+};
+
 struct CommandLine {
   std::string text;  // to be printed on stdout instead of doing anything: help, version
+  // At most one of them.
   std::optional<RunOptions> run;
+  std::optional<UpOptions> up;
 };
 
 // `arguments` without the program's name.

@@ -131,6 +131,21 @@ TEST(Options, HelpAndVersion) {
   EXPECT_EQ(ParseCommandLine({"--version"})->text, std::string("bulkhead ") + kVersion + "\n");
 }
 
+TEST(Options, Up) {
+  const UpOptions up =
+      *ParseCommandLine({"up", "--memory", "2g", "a.yaml", "--arch", "arm64", "-"})->up;
+  EXPECT_EQ(up.files, (Words{"a.yaml", "-"}));
+  EXPECT_EQ(up.memory, uint64_t{2} << 30);
+  EXPECT_EQ(up.arch, Architecture::kAarch64);
+  EXPECT_EQ(ParseCommandLine({"up", "a.yaml"})->up->memory, 0u);
+  const std::string help = ParseCommandLine({"up", "--help"})->text;
+  for (const char* word : {"FILE", "--memory", "--arch", "--kernel", "--firmware", "--machine",
+                           "--verbose", "--quiet", "Exit status", "bulkhead up shop.yaml"}) {
+    EXPECT_NE(help.find(word), std::string::npos) << word;
+  }
+  EXPECT_EQ(help.find("--emulator"), std::string::npos);
+}
+
 TEST(Options, SaysWhatIsWrongAndWhatToDo) {
   for (const Words& words : std::vector<Words>{
            {},
@@ -154,6 +169,12 @@ TEST(Options, SaysWhatIsWrongAndWhatToDo) {
            {"run", "--env", "=x", "i"},
            {"run", "--quiet", "--verbose", "i"},
            {"run", "--pull", "sometimes", "i"},
+           {"up"},
+           {"up", "--frobnicate", "f"},
+           {"up", "--memory", "lots", "f"},
+           {"up", "--arch", "s390x", "f"},
+           {"up", "--machine", "bochs", "--firmware", "uefi", "f"},
+           {"up", "--quiet", "--verbose", "f"},
        }) {
     const std::string error = Error(words);
     EXPECT_NE(error.find(';'), std::string::npos) << error;

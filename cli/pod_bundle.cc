@@ -5,6 +5,7 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -126,9 +127,10 @@ absl::Status CheckMemory(Architecture arch, const PodRequest& pod, const KernelI
                          uint64_t initramfs_size) {
   const uint64_t least = LeastPodMemory(arch, kernel, initramfs_size);
   if (pod.memory >= least) return absl::OkStatus();
+  const uint64_t asked = least - std::min(least, pod.memory_added);
   return Failure(pod.memory / kMiB,
-                 " MiB of memory are too little for kernel and initramfs; give --memory ",
-                 least / kMiB, "m or more");
+                 " MiB of memory are too little for kernel and initramfs; raise ",
+                 pod.memory_setting, " to ", asked / kMiB, "m or more");
 }
 
 std::string PodConfigText(const NodeOptions& options, const PodRequest& pod,

@@ -27,6 +27,7 @@ struct ContainerRequest {
   std::string workdir;           // empty: the image's
   std::string user;              // USER[:GROUP], names or numbers; empty: the image's
   bool read_only_root = false;
+  bool no_new_privileges = false;  // set-uid programs do not change the user
   // By the kernel's names, "CAP_NET_RAW". All: every one that the kernel has.
   std::vector<std::string> add_capabilities;
   std::vector<std::string> drop_capabilities;  // first, before some are added
@@ -38,8 +39,11 @@ enum class RestartPolicy { kAlways, kOnFailure, kNever };
 
 struct PodRequest {
   std::string name;
-  std::string hostname;      // empty: the name
-  uint64_t memory = 0;       // of the virtual machine, in bytes; a multiple of 4096
+  std::string hostname;  // empty: the name
+  uint64_t memory = 0;   // of the virtual machine, in bytes; a multiple of 4096
+  // What sets it, for messages, and what it has beyond what that says.
+  std::string memory_setting = "--memory";
+  uint64_t memory_added = 0;
   uint32_t cpu_limit = 0;    // thousandths of a CPU; 0: none
   uint32_t cpu_request = 0;  // likewise
   RestartPolicy restart = RestartPolicy::kNever;

@@ -76,9 +76,10 @@ class RunTest : public testing::Test {
   std::string layout() const { return work_.path() + "/layout"; }
   std::string pid_file() const { return work_.path() + "/pid"; }
 
-  Command MakeCommand(const std::string& mode, std::vector<std::string> words) {
+  Command MakeCommand(const std::string& mode, std::vector<std::string> words,
+                      const std::string& name = "run") {
     Command command;
-    command.arguments = {"cli/bulkhead_alone", "run",      "--emulator",
+    command.arguments = {"cli/bulkhead_alone", name,       "--emulator",
                          "cli/fake_node",      "--kernel", work_.path() + "/kernel"};
     command.arguments.insert(command.arguments.end(), words.begin(), words.end());
     command.environment = {"BULKHEAD_FILES=" + work_.path() + "/files",
@@ -95,6 +96,24 @@ class RunTest : public testing::Test {
   }
   CommandResult Run(const std::string& mode) { return Run(mode, {App()}); }
   std::string App() const { return "oci:" + layout() + ":app"; }
+
+  // `up` with these manifests, a file each.
+  CommandResult Up(const std::string& mode, const std::vector<std::string>& manifests,
+                   std::vector<std::string> words = {}) {
+    for (const std::string& manifest : manifests) {
+      words.push_back(work_.path() + "/" + std::to_string(words.size()) + ".yaml");
+      std::ofstream(words.back()) << manifest;
+    }
+    absl::StatusOr<CommandResult> result = RunCommand(MakeCommand(mode, words, "up"), {});
+    EXPECT_TRUE(result.ok()) << result.status();
+    return result.value_or(CommandResult());
+  }
+  // A document with one pod that runs the app once.
+  std::string Manifest(const std::string& name, const std::string& more = "") const {
+    return "---\napiVersion: v1\nkind: Pod\nmetadata: {name: " + name +
+           "}\nspec:\n  restartPolicy: Never\n  containers:\n  - name: main\n    image: '" + App() +
+           "'\n" + more;
+  }
 
   void MakeArm64Programs() {
     const std::string directory = work_.path() + "/cache/programs/arm64/usr/bin";
@@ -357,6 +376,40 @@ TEST_F(RunTest, SecondRunNeedsNoLayers) {
     if ((*ReadFile(entry.path(), 1 << 20))[0] == '\x1f') fs::remove(entry.path());
   }
   EXPECT_EQ(WEXITSTATUS(Run("output").status), 7);
+}
+
+TEST_F(RunTest, UpShowsWhoseLinesTheyAre) {
+  const CommandResult result =
+      Up("pods", {Manifest("web") + Manifest("worker-1"), Manifest("batch")});
+  EXPECT_EQ(result.output,
+            "web/main      | first line\nworker-1/main | first line\nbatch/main    | first line\n"
+            "web/main      | pod 0\nworker-1/main | pod 1\nbatch/main    | pod 2\n");
+  EXPECT_EQ(result.errors,
+            "bulkhead: pod worker-1: exit status 1\nbulkhead: pod batch: exit status 2\n");
+  EXPECT_EQ(WEXITSTATUS(result.status), 1);
+}
+
+TEST_F(RunTest, UpReadsTheStandardInput) {
+  std::ofstream(work_.path() + "/stdin") << Manifest("web");
+  const UniqueFd in(open((work_.path() + "/stdin").c_str(), O_RDONLY | O_CLOEXEC));
+  Command command = MakeCommand("pods", {"-"}, "up");
+  command.descriptors = {{in.get(), STDIN_FILENO}};
+  const CommandResult result = *RunCommand(command, {});
+  EXPECT_EQ(result.output, "web/main | first line\nweb/main | pod 0\n");
+  EXPECT_EQ(result.errors, "");
+  EXPECT_EQ(result.status, 0);
+}
+
+TEST_F(RunTest, UpSaysWhatTheNodeCannotDo) {
+  ExpectFailure(Up("pods", {"# nothing\n"}), {"no pod"});
+  ExpectFailure(Up("pods", {Manifest("web"), Manifest("web")}), {"0.yaml", "1.yaml", "web"});
+  std::string many;
+  for (int i = 0; i < 17; ++i) many += Manifest("pod-" + std::to_string(i));
+  ExpectFailure(Up("pods", {many}), {"17 pods", "takes 16"});
+  ExpectFailure(Up("pods", {Manifest("web")}, {"--memory", "100m"}), {"--memory", "100 MiB"});
+  const std::string busy = "    resources: {requests: {cpu: 600m}}\n";
+  ExpectFailure(Up("pods", {Manifest("a", busy) + Manifest("b", busy)}), {"1200m", "1000m"});
+  ExpectFailure(Up("pods", {}, {"/nowhere.yaml"}), {"/nowhere.yaml"});
 }
 
 TEST_F(RunTest, ProgressOnATerminal) {

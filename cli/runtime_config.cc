@@ -3,6 +3,7 @@
 
 #include "cli/runtime_config.h"
 
+#include "cli/capabilities.h"
 #include "cli/failure.h"
 #include "cli/json.h"
 #include "cli/seccomp.h"
@@ -31,12 +32,6 @@ Json MakeMounts() {
 
 }  // namespace
 
-std::vector<std::string> DefaultCapabilities() {
-  return {"CAP_CHOWN",   "CAP_DAC_OVERRIDE",     "CAP_FOWNER",    "CAP_FSETID",
-          "CAP_KILL",    "CAP_NET_BIND_SERVICE", "CAP_SETFCAP",   "CAP_SETGID",
-          "CAP_SETPCAP", "CAP_SETUID",           "CAP_SYS_CHROOT"};
-}
-
 absl::StatusOr<ContainerSpec> MakeContainerSpec(const ImageConfig& image, const PodRequest& pod,
                                                 Architecture arch, const std::string& passwd,
                                                 const std::string& group) {
@@ -51,12 +46,15 @@ absl::StatusOr<ContainerSpec> MakeContainerSpec(const ImageConfig& image, const 
   if (out.workdir.empty()) out.workdir = "/";
   if (out.workdir[0] != '/') out.workdir = "/" + out.workdir;
   out.arch = OciName(arch);
+  out.capabilities = Capabilities(request);
+  out.read_only_root = request.read_only_root;
+  out.no_new_privileges = request.no_new_privileges;
   return out;
 }
 
 absl::StatusOr<std::string> MakeRuntimeConfig(const ContainerSpec& spec,
                                               const std::string& seccomp_profile) {
-  const std::vector<std::string> caps = DefaultCapabilities();
+  const std::vector<std::string>& caps = spec.capabilities;
   BULKHEAD_ASSIGN_OR_RETURN(const Json seccomp, MakeSeccomp(seccomp_profile, spec.arch, caps));
   // Only root starts with capabilities; whoever else gets them only through set-uid programs.
   const std::vector<std::string> granted = spec.user.uid == 0 ? caps : std::vector<std::string>();
@@ -66,7 +64,7 @@ absl::StatusOr<std::string> MakeRuntimeConfig(const ContainerSpec& spec,
   const Json config = {
       {"ociVersion", "1.0.2"},
       {"hostname", spec.hostname},
-      {"root", {{"path", kContainerRoot}, {"readonly", false}}},
+      {"root", {{"path", kContainerRoot}, {"readonly", spec.read_only_root}}},
       {"process",
        {{"terminal", false},
         {"user", user},
@@ -76,7 +74,7 @@ absl::StatusOr<std::string> MakeRuntimeConfig(const ContainerSpec& spec,
         {"capabilities", {{"bounding", caps}, {"effective", granted}, {"permitted", granted}}},
         {"rlimits",
          Json::array({{{"type", "RLIMIT_NOFILE"}, {"hard", 1048576}, {"soft", 1048576}}})},
-        {"noNewPrivileges", false},
+        {"noNewPrivileges", spec.no_new_privileges},
         {"oomScoreAdj", 0}}},
       {"mounts", MakeMounts()},
       {"linux",

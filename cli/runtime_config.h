@@ -18,9 +18,6 @@ namespace bulkhead {
 // Where the guest's init mounts the container's root.
 inline constexpr char kContainerRoot[] = "/run/bulkhead/rootfs";
 
-// What a container may do by default, in podman 4 (containers.conf, default_capabilities).
-std::vector<std::string> DefaultCapabilities();
-
 struct ContainerSpec {
   std::vector<std::string> arguments;
   std::vector<std::string> environment;
@@ -28,6 +25,9 @@ struct ContainerSpec {
   ContainerUser user;
   std::string hostname;
   std::string arch;  // Go's name
+  std::vector<std::string> capabilities;
+  bool read_only_root = false;
+  bool no_new_privileges = false;
 };
 
 // What image and request together ask for. `passwd`, `group`: the texts of the image's files.

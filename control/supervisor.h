@@ -29,7 +29,7 @@ namespace bulkhead {
 
 class Supervisor final : private NodeChannel::Handler, private NodeLink {
  public:
-  static constexpr uint16_t kMaxPods = 16;
+  static constexpr uint16_t kMaxPods = kMaxNodePods;
 
   explicit Supervisor(const abi::RootInfo& info);
   Supervisor(const Supervisor&) = delete;

@@ -206,7 +206,9 @@ TEST_P(Run, InterruptIsNotIgnoredForEver) {
 }
 
 TEST_P(Run, InterruptReachesTheContainer) {
-  const auto run = Signalled("trap 'echo bye; exit 3' TERM; echo ready; read x", SIGTERM);
+  // With a limit: a signal just before the shell reads waits until it has read.
+  const auto run = Signalled(
+      "trap 'echo bye; exit 3' TERM; echo ready; while true; do read -t 1 x; done", SIGTERM);
   EXPECT_EQ(run->status(), 3);
   EXPECT_EQ(run->out(), "ready\nbye\n");
 }

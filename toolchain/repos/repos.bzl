@@ -209,6 +209,14 @@ def bulkhead_repositories():
     )
     maybe(
         system_repo,
+        name = "yaml_cpp",
+        build_file = "//toolchain/third_party:yaml_cpp.BUILD",
+        links = {"/usr/include/yaml-cpp": "include/yaml-cpp"},
+        package = "libyaml-cpp-dev",
+        probes = ["/usr/include/yaml-cpp/yaml.h"],
+    )
+    maybe(
+        system_repo,
         name = "openssl",
         build_file = "//toolchain/third_party:openssl.BUILD",
         package = "libssl-dev",

@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#include "cli/manifest/manifest.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <map>
+#include <optional>
+
+#include "absl/strings/ascii.h"
+#include "cli/capabilities.h"
+#include "cli/failure.h"
+#include "cli/manifest/expand.h"
+#include "cli/manifest/fields.h"
+#include "cli/manifest/yaml_tree.h"
+
+namespace bulkhead {
+namespace {
+
+using Names = std::span<const std::string_view>;
+
+constexpr uint32_t kOneCpu = 1000;  // thousandths
+constexpr uint64_t kPage = 4096;
+constexpr uint64_t kMaxPodMemory = uint64_t{1} << 40;
+constexpr uint64_t kMaxId = std::numeric_limits<int32_t>::max();
+constexpr uint64_t kMaxSeconds = 100'000'000;
+
+// What Kubernetes has (v1.31) and this does not.
+constexpr std::string_view kOtherDocument[] = {"status"};
+constexpr std::string_view kOtherMetadata[] = {"creationTimestamp",
+                                               "deletionGracePeriodSeconds",
+                                               "deletionTimestamp",
+                                               "finalizers",
+                                               "generateName",
+                                               "generation",
+                                               "managedFields",
+                                               "ownerReferences",
+                                               "resourceVersion",
+                                               "selfLink",
+                                               "uid"};
+constexpr std::string_view kOtherSpec[] = {"affinity",
+                                           "dnsConfig",
+                                           "dnsPolicy",
+                                           "ephemeralContainers",
+                                           "hostAliases",
+                                           "hostUsers",
+                                           "imagePullSecrets",
+                                           "initContainers",
+                                           "nodeName",
+                                           "nodeSelector",
+                                           "os",
+                                           "overhead",
+                                           "preemptionPolicy",
+                                           "priority",
+                                           "priorityClassName",
+                                           "readinessGates",
+                                           "resourceClaims",
+                                           "resources",
+                                           "runtimeClassName",
+                                           "schedulerName",
+                                           "schedulingGates",
+                                           "serviceAccount",
+                                           "serviceAccountName",
+                                           "setHostnameAsFQDN",
+                                           "subdomain",
+                                           "tolerations",
+                                           "topologySpreadConstraints",
+                                           "volumes"};
+constexpr std::string_view kOtherContainer[] = {"envFrom",
+                                                "lifecycle",
+                                                "livenessProbe",
+                                                "readinessProbe",
+                                                "resizePolicy",
+                                                "restartPolicy",
+                                                "startupProbe",
+                                                "terminationMessagePath",
+                                                "terminationMessagePolicy",
+                                                "volumeDevices",
+                                                "volumeMounts"};
+constexpr std::string_view kOtherPodSecurity[] = {
+    "appArmorProfile",          "fsGroup",        "fsGroupChangePolicy",
+    "seLinuxChangePolicy",      "seLinuxOptions", "supplementalGroups",
+    "supplementalGroupsPolicy", "sysctls",        "windowsOptions"};
+constexpr std::string_view kOtherSecurity[] = {"appArmorProfile", "procMount", "seLinuxOptions",
+                                               "windowsOptions"};
+constexpr std::string_view kOtherResources[] = {"claims"};
+constexpr std::string_view kOtherAmounts[] = {"ephemeral-storage", "hugepages-1Gi",
+                                              "hugepages-2Mi"};
+constexpr std::string_view kOtherEnv[] = {"valueFrom"};
+constexpr std::string_view kOtherPort[] = {"hostIP", "hostPort"};
+
+// A DNS label (RFC 1123), which all names here are.
+bool IsLabel(const std::string& name) {
+  const auto is_inner = [](char c) {
+    return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-';
+  };
+  return !name.empty() && name.size() <= 63 && name.front() != '-' && name.back() != '-' &&
+         std::all_of(name.begin(), name.end(), is_inner);
+}
+
+std::string TakeName(Fields* fields, std::string_view field, bool required) {
+  const std::optional<std::string> name = fields->String(field);
+  if (!name.has_value()) {
+    if (required) fields->Error(field, " is missing; give it a name");
+    return "";
+  }
+  if (!IsLabel(*name)) {
+    fields->Error(field, " is '", Printable(*name, 100),
+                  "'; write up to 63 small letters, digits and -, not at its ends");
+  }
+  return *name;
+}
+
+// Fields that say what is so anyway.
+void OnlyFalse(Fields* fields, std::initializer_list<std::string_view> names) {
+  for (const std::string_view name : names) {
+    if (fields->Bool(name).value_or(false)) {
+      fields->Error(name, ": true is not supported; remove it");
+    }
+  }
+}
+
+// Text under names of any kind, which nothing here looks at.
+void CheckTexts(Fields* parent, std::string_view name) {
+  const YamlField* const field = parent->Take(name);
+  if (field == nullptr) return;
+  Fields texts(&field->value, parent->Path(name), parent->errors());
+  for (const YamlField& text : field->value.fields) texts.String(text.name);
+}
+
+// Who the container runs as; the container's own setting goes before the pod's.
+struct Identity {
+  std::optional<uint64_t> user;
+  std::optional<uint64_t> group;
+  std::optional<bool> non_root;
+};
+
+void TakeIdentity(Fields* security, Identity* identity) {
+  if (const auto user = security->Integer("runAsUser", kMaxId)) identity->user = user;
+  if (const auto group = security->Integer("runAsGroup", kMaxId)) identity->group = group;
+  if (const auto non_root = security->Bool("runAsNonRoot")) identity->non_root = non_root;
+  Fields seccomp = security->Object("seccompProfile");
+  const std::optional<std::string> type = seccomp.String("type");
+  if (type.has_value() && *type != "RuntimeDefault") {
+    seccomp.Error("type", " is ", Printable(*type, 100), "; only RuntimeDefault is supported");
+  }
+  constexpr std::string_view kOther[] = {"localhostProfile"};
+  seccomp.RefuseOthers(kOther);
+}
+
+void SetUser(const Identity& identity, Fields* container, ContainerRequest* out) {
+  if (identity.user.has_value()) {
+    out->user = std::to_string(*identity.user);
+    if (identity.group.has_value()) out->user += ":" + std::to_string(*identity.group);
+  } else if (identity.group.has_value()) {
+    container->Error("securityContext", " has runAsGroup without runAsUser; add runAsUser");
+  }
+  if (identity.non_root.value_or(false) && identity.user.value_or(0) == 0) {
+    container->Error("securityContext",
+                     " has runAsNonRoot, and runAsUser is absent or 0; give runAsUser a number");
+  }
+}
+
+std::vector<std::string> TakeCapabilities(Fields* capabilities, std::string_view name, bool* all) {
+  std::vector<std::string> out;
+  for (std::string capability : capabilities->Strings(name).value_or(std::vector<std::string>())) {
+    if (capability == "ALL" || capability == "all") {
+      *all = true;
+      continue;
+    }
+    if (!capability.starts_with("CAP_")) capability = "CAP_" + capability;
+    if (!IsCapability(capability)) {
+      capabilities->Error(name, " has ", Printable(capability, 100),
+                          ", which is no capability; see capabilities(7)");
+    }
+    out.push_back(capability);
+  }
+  return out;
+}
+
+void TakeSecurity(Fields* container, Identity identity, ContainerRequest* out) {
+  Fields security = container->Object("securityContext");
+  TakeIdentity(&security, &identity);
+  SetUser(identity, container, out);
+  out->read_only_root = security.Bool("readOnlyRootFilesystem").value_or(false);
+  out->no_new_privileges = !security.Bool("allowPrivilegeEscalation").value_or(true);
+  OnlyFalse(&security, {"privileged"});
+  Fields capabilities = security.Object("capabilities");
+  out->add_capabilities = TakeCapabilities(&capabilities, "add", &out->add_all_capabilities);
+  out->drop_capabilities = TakeCapabilities(&capabilities, "drop", &out->drop_all_capabilities);
+  capabilities.RefuseOthers({});
+  security.RefuseOthers(kOtherSecurity);
+}
+
+void TakeEnvironment(Fields* container, ContainerRequest* out) {
+  size_t index = 0;
+  for (const YamlNode& item : container->List("env")) {
+    Fields variable(&item, container->Path("env", index++), container->errors());
+    const std::string name = variable.String("name").value_or("");
+    if (name.empty() || name.find('=') != std::string::npos) {
+      variable.Error("name", " names no variable; write a name without '='");
+    }
+    const std::string value = variable.String("value").value_or("");
+    variable.RefuseOthers(kOtherEnv);
+    out->env.push_back(name + "=" + ExpandReferences(value, out->env));
+  }
+}
+
+std::optional<std::vector<std::string>> TakeWords(Fields* container, std::string_view name,
+                                                  const std::vector<std::string>& env) {
+  std::optional<std::vector<std::string>> words = container->Strings(name);
+  // An empty list is the image's own, as in Kubernetes.
+  if (!words.has_value() || words->empty()) return std::nullopt;
+  for (std::string& word : *words) word = ExpandReferences(word, env);
+  return words;
+}
+
+// Names as Kubernetes writes them are of a registry; those with a transport of ours stay.
+void TakeImage(Fields* container, ContainerRequest* out) {
+  const std::string name = container->String("image").value_or("");
+  if (name.empty()) container->Error("image", " is missing; name an image");
+  constexpr std::string_view kTransports[] = {
+      "example:", "oci:", "oci-archive:", "docker-archive:", "docker:"};
+  const bool ours = std::any_of(std::begin(kTransports), std::end(kTransports),
+                                [&](std::string_view one) { return name.starts_with(one); });
+  out->image = ours ? name : "docker://" + name;
+  const std::string last = name.substr(name.rfind('/') + 1);
+  const bool moves = last.find('@') == std::string::npos &&
+                     (last.find(':') == std::string::npos || last.ends_with(":latest"));
+  out->pull = !ours && moves ? PullPolicy::kAlways : PullPolicy::kMissing;
+  const std::optional<std::string> policy = container->String("imagePullPolicy");
+  if (!policy.has_value()) return;
+  if (*policy == "Always") {
+    out->pull = PullPolicy::kAlways;
+  } else if (*policy == "Never") {
+    out->pull = PullPolicy::kNever;
+  } else if (*policy == "IfNotPresent") {
+    out->pull = PullPolicy::kMissing;
+  } else {
+    container->Error("imagePullPolicy", " is ", Printable(*policy, 100),
+                     "; write Always, IfNotPresent or Never");
+  }
+}
+
+// Ports are information: nothing is open or closed because of them.
+void CheckPorts(Fields* container) {
+  size_t index = 0;
+  for (const YamlNode& item : container->List("ports")) {
+    Fields port(&item, container->Path("ports", index++), container->errors());
+    const std::optional<uint64_t> number = port.Integer("containerPort", 65535);
+    if (number.value_or(0) == 0) {
+      port.Error("containerPort", " is missing or 0; write a number from 1 to 65535");
+    }
+    port.String("name");
+    const std::string protocol = port.String("protocol").value_or("TCP");
+    if (protocol != "TCP" && protocol != "UDP" && protocol != "SCTP") {
+      port.Error("protocol", " is ", Printable(protocol, 100), "; write TCP, UDP or SCTP");
+    }
+    port.RefuseOthers(kOtherPort);
+  }
+}
+
+struct Amounts {
+  std::optional<uint64_t> cpu;  // thousandths
+  std::optional<uint64_t> memory;
+};
+
+Amounts TakeAmounts(Fields* resources, std::string_view name) {
+  Fields fields = resources->Object(name);
+  Amounts out = {fields.Quantity("cpu", kOneCpu), fields.Quantity("memory", 1)};
+  if (out.cpu.value_or(0) > kOneCpu) {
+    fields.Error("cpu", " is more than one CPU, which is not supported yet; ask for at most 1");
+  }
+  if (out.memory.value_or(0) > kMaxPodMemory) {
+    fields.Error("memory", " is more than 1 TiB, which is not supported; ask for less");
+  }
+  fields.RefuseOthers(kOtherAmounts);
+  return out;
+}
+
+void TakeResources(Fields* container, PodRequest* out) {
+  Fields resources = container->Object("resources");
+  const Amounts limits = TakeAmounts(&resources, "limits");
+  const Amounts requests = TakeAmounts(&resources, "requests");
+  resources.RefuseOthers(kOtherResources);
+  if (requests.cpu > limits.cpu && limits.cpu.has_value()) {
+    resources.Error("requests", ".cpu is more than its limit; raise the limit");
+  }
+  if (requests.memory > limits.memory && limits.memory.has_value()) {
+    resources.Error("requests", ".memory is more than its limit; raise the limit");
+  }
+  out->cpu_limit = static_cast<uint32_t>(limits.cpu.value_or(0));
+  out->cpu_request = static_cast<uint32_t>(requests.cpu.value_or(out->cpu_limit));
+  uint64_t memory = limits.memory.value_or(requests.memory.value_or(kDefaultPodMemory));
+  if (memory == 0) memory = kDefaultPodMemory;
+  out->memory_added = kPodMemoryOverhead;
+  out->memory = (memory + kPodMemoryOverhead + kPage - 1) / kPage * kPage;
+  out->memory_setting = "the memory limit of pod " + out->name;
+}
+
+void TakeContainer(Fields* container, const Identity& identity, PodRequest* out) {
+  ContainerRequest& request = out->container;
+  request.name = TakeName(container, "name", /*required=*/true);
+  TakeImage(container, &request);
+  TakeEnvironment(container, &request);
+  request.entrypoint = TakeWords(container, "command", request.env);
+  request.command = TakeWords(container, "args", request.env);
+  request.workdir = container->String("workingDir").value_or("");
+  if (!request.workdir.empty() && request.workdir[0] != '/') {
+    container->Error("workingDir", " is not absolute; begin it with /");
+  }
+  TakeSecurity(container, identity, &request);
+  TakeResources(container, out);
+  CheckPorts(container);
+  OnlyFalse(container, {"stdin", "stdinOnce", "tty"});
+  container->RefuseOthers(kOtherContainer);
+}
+
+void TakeContainers(Fields* spec, const Identity& identity, PodRequest* out) {
+  const std::span<const YamlNode> containers = spec->List("containers");
+  if (containers.empty()) return spec->Error("containers", " has none; give the pod a container");
+  if (containers.size() > 1) {
+    spec->errors()->Add(containers[1].line, spec->Path("containers", 1),
+                        ": more than one container is not supported yet; make pods of them");
+  }
+  Fields container(&containers[0], spec->Path("containers", 0), spec->errors());
+  TakeContainer(&container, identity, out);
+}
+
+void TakeRestartPolicy(Fields* spec, PodRequest* out) {
+  const std::string policy = spec->String("restartPolicy").value_or("Always");
+  if (policy == "Always") {
+    out->restart = RestartPolicy::kAlways;
+  } else if (policy == "OnFailure") {
+    out->restart = RestartPolicy::kOnFailure;
+  } else if (policy == "Never") {
+    out->restart = RestartPolicy::kNever;
+  } else {
+    spec->Error("restartPolicy", " is ", Printable(policy, 100),
+                "; write Always, OnFailure or Never");
+  }
+}
+
+void TakeSpec(Fields* spec, PodRequest* out) {
+  Fields security = spec->Object("securityContext");
+  Identity identity;
+  TakeIdentity(&security, &identity);
+  security.RefuseOthers(kOtherPodSecurity);
+  TakeRestartPolicy(spec, out);
+  out->grace_seconds = static_cast<uint32_t>(
+      spec->Integer("terminationGracePeriodSeconds", kMaxSeconds).value_or(30));
+  const std::optional<uint64_t> deadline = spec->Integer("activeDeadlineSeconds", kMaxSeconds);
+  if (deadline.has_value() && *deadline == 0) {
+    spec->Error("activeDeadlineSeconds", " is 0; write a number of seconds, or remove it");
+  }
+  out->deadline_seconds = static_cast<uint32_t>(deadline.value_or(0));
+  out->hostname = TakeName(spec, "hostname", /*required=*/false);
+  TakeContainers(spec, identity, out);
+  OnlyFalse(spec, {"automountServiceAccountToken", "enableServiceLinks", "hostIPC", "hostNetwork",
+                   "hostPID", "shareProcessNamespace"});
+  spec->RefuseOthers(kOtherSpec);
+}
+
+PodRequest TakePod(const YamlNode& document, FileErrors* errors) {
+  PodRequest out;
+  Fields pod(&document, "", errors);
+  const std::string version = pod.String("apiVersion").value_or("");
+  const std::string kind = pod.String("kind").value_or("");
+  if (version != "v1" || kind != "Pod") {
+    pod.Error(kind != "Pod" ? "kind" : "apiVersion", " is ",
+              kind != "Pod" ? (kind.empty() ? "missing" : Printable(kind, 100))
+                            : (version.empty() ? "missing" : Printable(version, 100)),
+              "; only 'apiVersion: v1' with 'kind: Pod' is supported");
+    return out;
+  }
+  Fields metadata = pod.Object("metadata");
+  out.name = TakeName(&metadata, "name", /*required=*/true);
+  const std::string space = metadata.String("namespace").value_or("default");
+  if (space != "default") {
+    metadata.Error("namespace", " is ", Printable(space, 100),
+                   "; there is only default, so remove it");
+  }
+  CheckTexts(&metadata, "labels");
+  CheckTexts(&metadata, "annotations");
+  metadata.RefuseOthers(kOtherMetadata);
+  Fields spec = pod.Object("spec");
+  TakeSpec(&spec, &out);
+  pod.RefuseOthers(kOtherDocument);
+  return out;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<PodRequest>> ParseManifests(std::string_view text,
+                                                       const std::string& file) {
+  BULKHEAD_ASSIGN_OR_RETURN(const std::vector<YamlNode> documents, ParseYaml(text, file));
+  FileErrors errors(file);
+  std::vector<PodRequest> pods;
+  std::map<std::string, int> lines;  // by name
+  for (const YamlNode& document : documents) {
+    PodRequest pod = TakePod(document, &errors);
+    BULKHEAD_RETURN_IF_FAILED(errors.status());
+    const auto [other, is_new] = lines.emplace(pod.name, document.line);
+    if (!is_new) {
+      errors.Add(document.line, "the pod ", pod.name, " is in line ", other->second,
+                 ", too; give one of them another name");
+      return errors.status();
+    }
+    pods.push_back(std::move(pod));
+  }
+  return pods;
+}
+
+}  // namespace bulkhead

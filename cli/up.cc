@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+#include "cli/up.h"
+
+#include <algorithm>
+#include <map>
+
+#include "cli/failure.h"
+#include "cli/files.h"
+#include "cli/manifest/manifest.h"
+#include "cli/node_run.h"
+#include "control/node_frame.h"
+
+namespace bulkhead {
+namespace {
+
+constexpr size_t kMaxManifest = size_t{4} << 20;  // bytes
+constexpr uint32_t kNodeCpu = 1000;               // thousandths: nodes have one so far
+
+absl::StatusOr<std::vector<PodRequest>> ReadPods(const std::vector<std::string>& files) {
+  std::vector<PodRequest> pods;
+  std::map<std::string, std::string> seen;  // by name: the file
+  for (const std::string& file : files) {
+    const std::string path = file == "-" ? "/dev/stdin" : file;
+    const absl::StatusOr<std::string> text = ReadFile(path, kMaxManifest);
+    if (!text.ok()) {
+      return Failure("cannot read the manifests of ", Printable(file), ": ",
+                     std::string(text.status().message()));
+    }
+    BULKHEAD_ASSIGN_OR_RETURN(std::vector<PodRequest> of_file, ParseManifests(*text, file));
+    for (PodRequest& pod : of_file) {
+      const auto [other, is_new] = seen.emplace(pod.name, file);
+      if (!is_new) {
+        return Failure(Printable(file), ": there is a pod ", pod.name, " in ",
+                       Printable(other->second), ", too; give one of them another name");
+      }
+      pod.memory_setting = "the memory limit of pod " + pod.name;
+      pods.push_back(std::move(pod));
+    }
+  }
+  return pods;
+}
+
+absl::Status CheckNode(const std::vector<PodRequest>& pods) {
+  if (pods.empty()) return Failure("there is no pod in what was given; add a manifest of one");
+  if (pods.size() > kMaxNodePods) {
+    return Failure(pods.size(), " pods are too many for one node, which takes ", kMaxNodePods,
+                   "; give fewer");
+  }
+  uint32_t requested = 0;
+  for (const PodRequest& pod : pods) requested += pod.cpu_request;
+  if (requested > kNodeCpu) {
+    return Failure("the pods request ", requested, "m of CPU, and the node has ", kNodeCpu,
+                   "m; request less");
+  }
+  return absl::OkStatus();
+}
+
+std::vector<SessionPod> SessionPods(const std::vector<PodRequest>& pods) {
+  size_t width = 0;
+  for (const PodRequest& pod : pods) {
+    width = std::max(width, pod.name.size() + 1 + pod.container.name.size());
+  }
+  std::vector<SessionPod> out;
+  for (const PodRequest& pod : pods) {
+    SessionPod& one = out.emplace_back();
+    one.name = pod.name;
+    one.prefix = pod.name + "/" + pod.container.name;
+    one.prefix.resize(width, ' ');
+    one.prefix += " | ";
+    one.restart = pod.restart;
+    one.timeout = std::chrono::seconds(pod.deadline_seconds);
+    one.timeout_advice = " (activeDeadlineSeconds)";
+    one.grace = std::chrono::seconds(pod.grace_seconds);
+  }
+  return out;
+}
+
+}  // namespace
+
+absl::StatusOr<SessionResult> UpPods(const UpOptions& options, const std::string& program,
+                                     const RunContext& context) {
+  BULKHEAD_ASSIGN_OR_RETURN(const std::vector<PodRequest> pods, ReadPods(options.files));
+  BULKHEAD_RETURN_IF_FAILED(CheckNode(pods));
+  SessionOptions session;
+  session.pods = SessionPods(pods);
+  session.several = true;
+  session.stdin_fd = -1;
+  return RunNode(options, pods, options.memory, session, program, context);
+}
+
+}  // namespace bulkhead

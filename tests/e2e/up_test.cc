@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Bulkhead Authors
+
+// `bulkhead up`: several pods on one node, each with a stock kernel of its own.
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/e2e/cli_process.h"
+
+namespace bulkhead {
+namespace {
+
+// A pod that runs a shell script; `more`: lines of its spec.
+std::string Pod(const std::string& name, const std::string& script, const std::string& more = "") {
+  return "---\napiVersion: v1\nkind: Pod\nmetadata:\n  name: " + name + "\nspec:\n" + more +
+         "  containers:\n  - name: main\n    image: example:hello\n    command: [sh, -c]\n"
+         "    args:\n    - |\n      " +
+         script + "\n    resources: {limits: {memory: 64Mi}}\n";
+}
+
+constexpr char kOnce[] = "  restartPolicy: Never\n";
+
+class Up : public testing::TestWithParam<Architecture> {
+ protected:
+  std::unique_ptr<CliProcess> Start(const std::string& manifests) {
+    const std::string file = directory_ / "pods.yaml";
+    WriteFileOrDie(file, manifests);
+    std::vector<std::string> arguments = {"up", file};
+    if (GetParam() == Architecture::kAarch64)
+      arguments.insert(arguments.end(), {"--arch", "arm64"});
+    return std::make_unique<CliProcess>(CliOptions{.arguments = arguments});
+  }
+
+  TempDirectory directory_;
+};
+
+size_t Count(const std::string& text, const std::string& what) {
+  size_t count = 0;
+  for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += what.size()) ++count;
+  return count;
+}
+
+TEST_P(Up, PodsWithNamesOfTheirOwn) {
+  const auto up = Start(Pod("web", "echo $(hostname); echo oops >&2", kOnce) +
+                        Pod("cache-0", "cat /etc/hostname; exit 3", kOnce) +
+                        Pod("batch", "hostname; printf 'no line end'", kOnce));
+  ASSERT_TRUE(up->RunToEnd());
+  EXPECT_EQ(up->status(), 3);
+  for (const char* line : {"web/main     | web\n", "cache-0/main | cache-0\n",
+                           "batch/main   | batch\n", "batch/main   | no line end\n"}) {
+    EXPECT_EQ(Count(up->out(), line), 1u) << line << "in\n" << up->out();
+  }
+  EXPECT_EQ(Count(up->out(), "\n"), 4u) << up->out();
+  EXPECT_EQ(Count(up->err(), "web/main     | oops\n"), 1u) << up->err();
+  EXPECT_EQ(Count(up->err(), "bulkhead: pod cache-0: exit status 3\n"), 1u) << up->err();
+  EXPECT_EQ(Count(up->err(), "\n"), 2u) << up->err();
+}
+
+TEST_P(Up, InterruptAsksAllToEnd) {
+  const std::string script =
+      "trap 'echo bye; exit 0' TERM; echo ready; while true; do read -t 1 x; sleep 1; done";
+  const auto up = Start(Pod("a", script) + Pod("b", script));
+  ASSERT_TRUE(up->RunUntil([&] { return Count(up->out(), "ready\n") == 2; }));
+  up->Signal(SIGINT);
+  ASSERT_TRUE(up->RunToEnd());
+  EXPECT_EQ(up->status(), 128 + SIGINT);
+  EXPECT_EQ(Count(up->out(), "a/main | bye\n"), 1u) << up->out();
+  EXPECT_EQ(Count(up->out(), "b/main | bye\n"), 1u) << up->out();
+  EXPECT_EQ(up->err(), "");
+}
+
+// One that fails starts again, one that has succeeded does not, and both as fresh as at first.
+TEST_P(Up, StartsAgainWhatFails) {
+  const std::string policy = "  restartPolicy: OnFailure\n";
+  const auto up =
+      Start(Pod("fails", "test -e /mark && echo old; touch /mark; echo once; exit 1", policy) +
+            Pod("works", "echo done", policy));
+  ASSERT_TRUE(up->RunUntil([&] { return Count(up->out(), "fails/main | once\n") == 2; }));
+  up->Signal(SIGTERM);
+  ASSERT_TRUE(up->RunToEnd());
+  EXPECT_EQ(up->status(), 128 + SIGTERM);
+  EXPECT_EQ(Count(up->out(), "works/main | done\n"), 1u) << up->out();
+  EXPECT_EQ(Count(up->out(), "old"), 0u) << up->out();
+}
+
+TEST_P(Up, DeadlineOfOne) {
+  const auto up =
+      Start(Pod("slow", "sleep 1000", "  activeDeadlineSeconds: 2\n" + std::string(kOnce)) +
+            Pod("quick", "echo done", kOnce));
+  ASSERT_TRUE(up->RunToEnd());
+  EXPECT_EQ(up->status(), 125);
+  EXPECT_NE(up->out().find("quick/main | done\n"), std::string::npos) << up->out();
+  EXPECT_NE(up->err().find("bulkhead: pod slow: the container ran longer than 2 s"),
+            std::string::npos)
+      << up->err();
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Up, testing::ValuesIn(kArchitectures),
+                         testing::PrintToStringParamName());
+
+}  // namespace
+}  // namespace bulkhead
