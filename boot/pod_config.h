@@ -12,6 +12,10 @@
 //   cpus=1             required
 //   cmdline=TEXT       required, may be empty; the guest kernel's command line
 //   debug_uart=0|1     default 0; whether the guest has a UART at port 0x3f8
+//   cpu_limit=SHARE    default 0; the most CPU time the pod has, in thousandths of a CPU; 0: no
+//   limit cpu_request=SHARE  default 0; its part among pods that compete, likewise; 0: a small one.
+//   At most
+//                      the limit, if there is one
 
 #include <cstddef>
 #include <cstdint>
@@ -25,6 +29,7 @@ namespace bulkhead {
 inline constexpr uint64_t kPodConfigVersion = 1;
 inline constexpr uint64_t kMaxPodMemory = uint64_t{1} << 46;  // bytes
 inline constexpr uint64_t kMaxPodCpus = 1;
+inline constexpr uint64_t kMaxPodCpuShare = 1000 * kMaxPodCpus;  // thousandths of a CPU
 // Linux keeps 2048 bytes on x86 (COMMAND_LINE_SIZE), the terminating NUL included.
 inline constexpr uint64_t kMaxPodCommandLine = 2047;
 
@@ -32,6 +37,8 @@ struct PodConfig {
   uint64_t memory = 0;  // bytes
   uint32_t cpus = 0;
   bool debug_uart = false;
+  uint32_t cpu_limit = 0;    // thousandths of a CPU; 0: none
+  uint32_t cpu_request = 0;  // likewise
   std::string_view cmdline;  // points into the parsed text
 };
 
@@ -44,6 +51,7 @@ enum class PodConfigErrorKind : uint8_t {
   kOutOfRange,    // line, key: a number this version does not accept
   kBadText,       // line, key: too long, or with control characters
   kMissingKey,    // key
+  kAboveLimit,    // key: asks for more than the limit allows
 };
 
 struct PodConfigError {

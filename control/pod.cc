@@ -37,6 +37,15 @@ uint64_t TakeFileAddress(uint64_t* next, uint64_t physical, uint64_t length) {
   return start;
 }
 
+// The pod's request is its weight among all pods; one without a request has a small one.
+Status SetShare(uint64_t process, const PodConfig& config) {
+  const uint64_t weight = config.cpu_request != 0 ? config.cpu_request : abi::kDefaultWeight;
+  return call::ProcessControl(process, static_cast<uint64_t>(abi::ProcessOperation::kSetShare),
+                              weight, config.cpu_limit)
+      .status;
+}
+static_assert(kMaxPodCpuShare <= abi::kWholeCpu);
+
 // What a VMM says becomes a line of the node's log: it must not look like several, nor speak to a
 // terminal.
 void MakeOneLine(std::span<std::byte> text) {
@@ -173,6 +182,7 @@ Status Pod::Start(const PodSupplies& supplies, std::string_view name, uint16_t i
   std::memcpy(startup.command_line, config.cmdline.data(), config.cmdline.size());
 
   const auto prepare = [&]() -> Status {
+    BULKHEAD_RETURN_IF_ERROR(SetShare(process_, config));
     BULKHEAD_RETURN_IF_ERROR(LoadVmm(supplies));
     BULKHEAD_RETURN_IF_ERROR(MapFile(supplies, "kernel", startup.kernel, why));
     for (const auto& [file, range] :
