@@ -12,10 +12,9 @@
 //   cpus=1             required
 //   cmdline=TEXT       required, may be empty; the guest kernel's command line
 //   debug_uart=0|1     default 0; whether the guest has a UART at port 0x3f8
-//   cpu_limit=SHARE    default 0; the most CPU time the pod has, in thousandths of a CPU; 0: no
-//   limit cpu_request=SHARE  default 0; its part among pods that compete, likewise; 0: a small one.
-//   At most
-//                      the limit, if there is one
+//   cpu_limit=SHARE    default 0; the most CPU time, in thousandths of a CPU; 0: no limit
+//   cpu_request=SHARE  default 0; its part among pods that compete, likewise; 0: a small one. Not
+//                      above the limit
 
 #include <cstddef>
 #include <cstdint>

@@ -37,9 +37,10 @@ uint64_t TakeFileAddress(uint64_t* next, uint64_t physical, uint64_t length) {
   return start;
 }
 
-// The pod's request is its weight among all pods; one without a request has a small one.
+// The pod's request is its weight among all pods; who asks for nothing has a small one, and nobody
+// less.
 Status SetShare(uint64_t process, const PodConfig& config) {
-  const uint64_t weight = config.cpu_request != 0 ? config.cpu_request : abi::kDefaultWeight;
+  const uint64_t weight = std::max(config.cpu_request, abi::kDefaultWeight);
   return call::ProcessControl(process, static_cast<uint64_t>(abi::ProcessOperation::kSetShare),
                               weight, config.cpu_limit)
       .status;
