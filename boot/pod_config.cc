@@ -12,7 +12,18 @@
 namespace bulkhead {
 namespace {
 
-enum Key : uint32_t { kVersion, kMemory, kCpus, kCmdline, kDebugUart, kKernel, kImage, kKeyCount };
+enum Key : uint32_t {
+  kVersion,
+  kMemory,
+  kCpus,
+  kCmdline,
+  kDebugUart,
+  kKernel,
+  kImage,
+  kCpuLimit,
+  kCpuRequest,
+  kKeyCount
+};
 
 struct KeyRule {
   std::string_view name;
@@ -27,6 +38,8 @@ constexpr std::array<KeyRule, kKeyCount> kKeys = {{
     {"debug_uart", false},
     {"kernel", false},
     {"image", false},
+    {"cpu_limit", false},
+    {"cpu_request", false},
 }};
 
 std::optional<uint64_t> ParseDecimal(std::string_view digits) {
@@ -76,6 +89,14 @@ PodConfigErrorKind SetNumber(uint32_t key, std::string_view value, PodConfig& co
       good = *number <= 1;
       config.debug_uart = *number == 1;
       break;
+    case kCpuLimit:
+      good = *number <= kMaxPodCpuShare;
+      config.cpu_limit = static_cast<uint32_t>(*number);
+      break;
+    case kCpuRequest:
+      good = *number <= kMaxPodCpuShare;
+      config.cpu_request = static_cast<uint32_t>(*number);
+      break;
     default:
       break;
   }
@@ -117,6 +138,9 @@ PodConfigError ParsePodConfig(std::string_view text, PodConfig& config) {
       return {.kind = PodConfigErrorKind::kMissingKey, .key = kKeys[key].name};
     }
   }
+  if (config.cpu_limit != 0 && config.cpu_request > config.cpu_limit) {
+    return {.kind = PodConfigErrorKind::kAboveLimit, .key = kKeys[kCpuRequest].name};
+  }
   return {};
 }
 
@@ -149,6 +173,8 @@ TextWriter& operator<<(TextWriter& out, const PodConfigError& error) {
       return out << "value of '" << error.key << "' is too long, empty, or has control characters";
     case PodConfigErrorKind::kMissingKey:
       return out << "'" << error.key << "' is missing";
+    case PodConfigErrorKind::kAboveLimit:
+      return out << "'" << error.key << "' is more than the limit";
   }
   return out << "unknown error";
 }

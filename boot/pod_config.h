@@ -15,6 +15,9 @@
 //   kernel=ENTRY       default pods/NAME/kernel; the bundle's entry with the guest's kernel
 //   image=ENTRY        default pods/NAME/image, if there is one; the one with its disk. Pods that
 //                      name the same entry share it in memory.
+//   cpu_limit=SHARE    default 0; the most CPU time, in thousandths of a CPU; 0: no limit
+//   cpu_request=SHARE  default 0; its part among pods that compete, likewise; 0: a small one. Not
+//                      above the limit
 
 #include <cstddef>
 #include <cstdint>
@@ -28,6 +31,7 @@ namespace bulkhead {
 inline constexpr uint64_t kPodConfigVersion = 1;
 inline constexpr uint64_t kMaxPodMemory = uint64_t{1} << 46;  // bytes
 inline constexpr uint64_t kMaxPodCpus = 1;
+inline constexpr uint64_t kMaxPodCpuShare = 1000 * kMaxPodCpus;  // thousandths of a CPU
 // Linux keeps 2048 bytes on x86 (COMMAND_LINE_SIZE), the terminating NUL included.
 inline constexpr uint64_t kMaxPodCommandLine = 2047;
 inline constexpr uint64_t kMaxPodEntry = 200;  // bytes of the name of an entry
@@ -36,6 +40,8 @@ struct PodConfig {
   uint64_t memory = 0;  // bytes
   uint32_t cpus = 0;
   bool debug_uart = false;
+  uint32_t cpu_limit = 0;    // thousandths of a CPU; 0: none
+  uint32_t cpu_request = 0;  // likewise
   // These point into the parsed text.
   std::string_view cmdline;
   std::string_view kernel;  // empty: the default
@@ -51,6 +57,7 @@ enum class PodConfigErrorKind : uint8_t {
   kOutOfRange,    // line, key: a number this version does not accept
   kBadText,       // line, key: too long, with control characters, or empty where it must not be
   kMissingKey,    // key
+  kAboveLimit,    // key: asks for more than the limit allows
 };
 
 struct PodConfigError {

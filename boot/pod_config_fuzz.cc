@@ -15,6 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   text << error;
   if (error.ok()) {
     if (config.memory == 0 || config.memory % 4096 != 0 || config.cpus == 0) __builtin_trap();
+    if (config.cpu_limit > 1000 || config.cpu_request > 1000) __builtin_trap();
+    if (config.cpu_limit != 0 && config.cpu_request > config.cpu_limit) __builtin_trap();
     if (config.cmdline.size() > bulkhead::kMaxPodCommandLine) __builtin_trap();
   } else {
     for (const char c : text.view()) {

@@ -105,6 +105,30 @@ TEST(PodConfig, RefusesOtherLines) {
   EXPECT_EQ(ParseText("=1\n"), "pod config: line 1: not key=value");
 }
 
+TEST(PodConfig, ReadsSharesOfTheCpu) {
+  PodConfig config;
+  ASSERT_TRUE(ParsePodConfig(kGood, config).ok());
+  EXPECT_EQ(config.cpu_limit, 0u);
+  EXPECT_EQ(config.cpu_request, 0u);
+  const std::string both = std::string(kGood) + "cpu_limit=750\ncpu_request=250\n";
+  ASSERT_TRUE(ParsePodConfig(both, config).ok()) << ParseText(both);
+  EXPECT_EQ(config.cpu_limit, 750u);
+  EXPECT_EQ(config.cpu_request, 250u);
+  const auto more = [](std::string_view lines) {
+    return ParseText(std::string(kGood).append(lines));
+  };
+  for (const char* good : {"cpu_limit=0\n", "cpu_limit=1000\n", "cpu_request=1000\n",
+                           "cpu_request=5\ncpu_limit=0\n", "cpu_limit=1\ncpu_request=1\n"}) {
+    EXPECT_EQ(more(good), "pod config: no error") << good;
+  }
+  EXPECT_EQ(more("cpu_limit=1001\n"), "pod config: line 6: value of 'cpu_limit' is not supported");
+  EXPECT_EQ(more("cpu_request=4294967297\n"),
+            "pod config: line 6: value of 'cpu_request' is not supported");
+  EXPECT_EQ(more("cpu_limit=0.5\n"), "pod config: line 6: bad number for 'cpu_limit'");
+  EXPECT_EQ(more("cpu_request=300\ncpu_limit=299\n"),
+            "pod config: 'cpu_request' is more than the limit");
+}
+
 TEST(PodConfig, BoundsTheCommandLine) {
   const std::string most(2047, 'x');
   EXPECT_EQ(ParseText(Changed("console=hvc0 quiet", most)), "pod config: no error");

@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <limits>
 #include <memory>
 
 #include "CLI/CLI.hpp"
+#include "absl/strings/numbers.h"
 #include "cli/failure.h"
 #include "cli/node_options.h"
 #include "cli/up_options.h"
@@ -61,9 +63,6 @@ bool IsName(const std::string& name) {
 }
 
 absl::Status CheckRun(RunOptions* run) {
-  if (run->cpus != 1) {
-    return Failure("--cpus ", run->cpus, " is not supported; a pod has 1 CPU so far");
-  }
   if (!IsName(run->name)) {
     return Failure("'", Printable(run->name),
                    "' is not a name; --name takes up to 63 letters, digits and _.-, beginning with "
@@ -118,6 +117,22 @@ absl::StatusOr<uint64_t> ParseMemorySize(const std::string& text) {
   return value * factor;
 }
 
+absl::StatusOr<uint32_t> ParseCpus(const std::string& text) {
+  double cpus = 0;
+  // Not what SimpleAtod takes besides: signs, exponents, infinities.
+  if (text.find_first_not_of("0123456789.") != std::string::npos ||
+      !absl::SimpleAtod(text, &cpus)) {
+    return Failure("--cpus '", Printable(text),
+                   "' is not a number of CPUs; write one up to 1, like 0.5");
+  }
+  if (cpus > 1) {
+    return Failure("--cpus ", Printable(text), " is not supported; a pod has 1 CPU so far");
+  }
+  // 0.07 * 1000 is a little more than 70.
+  constexpr double kRounding = 1e-6;
+  return static_cast<uint32_t>(std::ceil(cpus * 1000 - kRounding));
+}
+
 absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arguments) {
   CLI::App app("Bulkhead: every container pod in a virtual machine of its own.", "bulkhead");
   app.set_help_flag("-h,--help", "Show this help");
@@ -129,7 +144,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
   std::string memory;
   std::string entrypoint;
   std::string pull = "missing";
-  std::string cpus = "1";
+  std::string cpus = "0";
   std::vector<std::string> rest;
   CLI::App* command = app.add_subcommand("run", "Run an image as a pod");
   command->description(kDescription);
@@ -142,7 +157,10 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
   command->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   command->add_option("-m,--memory", memory, "Memory of the pod, like 512m or 2g (default 512m)")
       ->type_name("SIZE");
-  command->add_option("--cpus", cpus, "Number of CPUs; 1 so far")->type_name("N");
+  command
+      ->add_option("--cpus", cpus,
+                   "The most CPU time of the pod, like 0.5; up to 1, which it has without this")
+      ->type_name("N");
   command
       ->add_option("-e,--env", run.env,
                    "Set an environment variable; NAME alone takes it from here")
@@ -229,9 +247,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
     }
     run.memory = (run.memory + kPage - 1) / kPage * kPage;
   }
-  if (cpus != "1" && cpus != "1.0") {
-    return Failure("--cpus ", Printable(cpus), " is not supported; a pod has 1 CPU so far");
-  }
+  BULKHEAD_ASSIGN_OR_RETURN(run.cpu_limit, ParseCpus(cpus));
   if (entry->count() > 0) run.entrypoint = entrypoint;
   BULKHEAD_RETURN_IF_FAILED(node.Finish());
   if (pull == "always") {

@@ -42,7 +42,8 @@ struct RunOptions : NodeOptions {
   std::vector<std::string> command;  // replaces the image's Cmd; empty: the image's own
 
   uint64_t memory = uint64_t{512} << 20;  // bytes; a multiple of 4096
-  uint32_t cpus = 1;
+  uint32_t cpus = 1;                      // virtual processors
+  uint32_t cpu_limit = 0;                 // of a CPU's time, in thousandths; 0: none
   std::vector<std::string> env;           // NAME=VALUE, or NAME: taken from our own environment
   std::string workdir;                    // empty: the image's
   std::string user;                       // USER[:GROUP], names or numbers; empty: the image's
@@ -72,6 +73,10 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
 // "512m", "1g", "1048576", "64mb": bytes, as podman's --memory reads it. InvalidArgument if it is
 // none of these.
 absl::StatusOr<uint64_t> ParseMemorySize(const std::string& text);
+
+// "0.5", "1", "0": thousandths of a CPU, as podman's --cpus reads it; what is finer is rounded up.
+// 0: no limit. Fails if it is no such number, or above 1.
+absl::StatusOr<uint32_t> ParseCpus(const std::string& text);
 
 }  // namespace bulkhead
 

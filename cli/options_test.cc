@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace bulkhead {
@@ -35,6 +36,8 @@ TEST(Options, Defaults) {
   EXPECT_EQ(run.image, "example:hello");
   EXPECT_TRUE(run.command.empty());
   EXPECT_EQ(run.memory, uint64_t{512} << 20);
+  EXPECT_EQ(run.cpus, 1u);
+  EXPECT_EQ(run.cpu_limit, 0u);
   EXPECT_EQ(run.hostname, "pod");
   EXPECT_FALSE(run.entrypoint.has_value());
   EXPECT_EQ(run.firmware, FirmwareKind::kDirect);
@@ -69,12 +72,13 @@ TEST(Options, ArchitecturesHaveTwoNames) {
 
 TEST(Options, AllOfThem) {
   const RunOptions run = Parse(
-      {"-m",        "1g",         "--cpus",     "1",      "-e",           "A=1",      "--env=B",
+      {"-m",        "1g",         "--cpus",     "0.5",    "-e",           "A=1",      "--env=B",
        "-w",        "/srv",       "--user",     "7:8",    "--entrypoint", "/bin/x",   "--name",
        "web",       "--hostname", "h",          "--arch", "amd64",        "--kernel", "vmlinuz",
        "--timeout", "5",          "--firmware", "uefi",   "--verbose",    "--trace",  "--gdb",
        "--pull",    "never",      "oci:dir"});
   EXPECT_EQ(run.memory, uint64_t{1} << 30);
+  EXPECT_EQ(run.cpu_limit, 500u);
   EXPECT_EQ(run.env, (Words{"A=1", "B"}));
   EXPECT_EQ(run.workdir, "/srv");
   EXPECT_EQ(run.user, "7:8");
@@ -158,6 +162,7 @@ TEST(Options, SaysWhatIsWrongAndWhatToDo) {
            {"run", "--memory", "99999999999999999999g", "i"},
            {"run", "--memory"},
            {"run", "--cpus", "2", "i"},
+           {"run", "--cpus", "half", "i"},
            {"run", "--timeout", "soon", "i"},
            {"run", "--timeout", "-1", "i"},
            {"run", "--firmware", "bios", "i"},
@@ -189,6 +194,31 @@ TEST(MemorySize, UnitsAndLimits) {
   EXPECT_EQ(*ParseMemorySize("2GiB"), uint64_t{2} << 30);
   for (const char* bad : {"", "m", "12x", "-1", "1.5g", "18446744073709551616", "1 g"}) {
     EXPECT_FALSE(ParseMemorySize(bad).ok()) << bad;
+  }
+}
+
+TEST(Options, Cpus) {
+  for (const auto& [text, thousandths] : std::vector<std::pair<std::string, uint32_t>>{
+           {"0", 0},
+           {"0.0", 0},
+           {"1", 1000},
+           {"1.000", 1000},
+           {"0.5", 500},
+           {".25", 250},
+           {"0.07", 70},
+           {"0.29", 290},
+           {"0.001", 1},
+           {"0.0001", 1},
+           {"0.0015", 2},
+           {"0.9999", 1000},
+       }) {
+    const absl::StatusOr<uint32_t> parsed = ParseCpus(text);
+    ASSERT_TRUE(parsed.ok()) << text << ": " << parsed.status();
+    EXPECT_EQ(*parsed, thousandths) << text;
+  }
+  for (const char* bad : {"", ".", "half", "-0.5", "+0.5", "1e-1", "0x1", "inf", "nan", " 1",
+                          "0.5 ", "0.5.5", "1.001", "2", "99999999999999999999"}) {
+    EXPECT_FALSE(ParseCpus(bad).ok()) << bad;
   }
 }
 

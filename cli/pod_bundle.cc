@@ -135,9 +135,10 @@ absl::Status CheckMemory(Architecture arch, const PodRequest& pod, const KernelI
 
 std::string PodConfigText(const NodeOptions& options, const PodRequest& pod,
                           const std::string& image) {
-  return absl::StrCat(
-      "version=1\nmemory=", pod.memory, "\ncpus=1\ncmdline=", GuestCommandLine(options),
-      "\ndebug_uart=", options.verbose ? 1 : 0, "\nkernel=kernel\nimage=", image, "\n");
+  return absl::StrCat("version=1\nmemory=", pod.memory,
+                      "\ncpus=1\ncmdline=", GuestCommandLine(options),
+                      "\ndebug_uart=", options.verbose ? 1 : 0, "\nkernel=kernel\nimage=", image,
+                      "\ncpu_limit=", pod.cpu_limit, "\ncpu_request=", pod.cpu_request, "\n");
 }
 
 }  // namespace

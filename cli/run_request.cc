@@ -34,6 +34,7 @@ absl::StatusOr<PodRequest> MakePodRequest(const RunOptions& options) {
   pod.name = options.name;
   pod.hostname = options.hostname;
   pod.memory = options.memory;
+  pod.cpu_limit = options.cpu_limit;
   ContainerRequest& container = pod.container;
   container.name = options.name;
   container.image = options.image;

@@ -37,6 +37,16 @@ uint64_t TakeFileAddress(uint64_t* next, uint64_t physical, uint64_t length) {
   return start;
 }
 
+// The pod's request is its weight among all pods; who asks for nothing has a small one, and nobody
+// less.
+Status SetShare(uint64_t process, const PodConfig& config) {
+  const uint64_t weight = std::max(config.cpu_request, abi::kDefaultWeight);
+  return call::ProcessControl(process, static_cast<uint64_t>(abi::ProcessOperation::kSetShare),
+                              weight, config.cpu_limit)
+      .status;
+}
+static_assert(kMaxPodCpuShare <= abi::kWholeCpu);
+
 // What a VMM says becomes a line of the node's log: it must not look like several, nor speak to a
 // terminal.
 void MakeOneLine(std::span<std::byte> text) {
@@ -182,6 +192,7 @@ Status Pod::Start(const PodSupplies& supplies, std::string_view name, uint16_t i
   std::memcpy(startup.command_line, config.cmdline.data(), config.cmdline.size());
 
   const auto prepare = [&]() -> Status {
+    BULKHEAD_RETURN_IF_ERROR(SetShare(process_, config));
     BULKHEAD_RETURN_IF_ERROR(LoadVmm(supplies));
     Text<256> kernel;
     FilePath(config.kernel, "kernel", kernel);

@@ -86,7 +86,15 @@ CallResult Calls::ProcessControl(Thread& caller, Process& process, uint64_t oper
                         process.id);
     case abi::ProcessOperation::kUsage:
       return CallResult(process.quota.limit() << kPageShift, process.quota.used() << kPageShift,
-                        process.quota.peak() << kPageShift, 0);
+                        process.quota.peak() << kPageShift, process.group.used());
+    case abi::ProcessOperation::kSetShare:
+      // A process holds a capability for itself, but its share is its maker's to say.
+      if (!IsSystem(caller) || process.owner() == nullptr) return Status::kDenied;
+      if (argument0 == 0 || argument0 > abi::kWholeCpu || argument1 > abi::kWholeCpu) {
+        return Status::kInvalidArgument;
+      }
+      process.group.SetShare(static_cast<uint32_t>(argument0), static_cast<uint32_t>(argument1));
+      return uint64_t{0};
   }
   return Status::kInvalidArgument;
 }

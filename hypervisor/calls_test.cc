@@ -5,6 +5,7 @@
 
 #include "hypervisor/calls.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -224,7 +225,52 @@ TEST_F(CallChecksTest, QuotaMovesAndComesBack) {
   EXPECT_EQ(node_.Call(*child.thread, Call::kMemoryCreate, {FakeNode::kMiB}).status,
             Status::kQuotaExceeded);
   EXPECT_EQ(node_.StatusOf(Call::kProcessCreate, {uint64_t{1} << 40}), Status::kQuotaExceeded);
-  EXPECT_EQ(node_.StatusOf(Call::kProcessControl, {child.handle, 4}), Status::kInvalidArgument);
+  EXPECT_EQ(node_.StatusOf(Call::kProcessControl, {child.handle, 99}), Status::kInvalidArgument);
+}
+
+// What the node's only child has of a second, in thousandths, while nobody else wants anything.
+uint64_t RunForASecond(FakeNode& node, const Process& child) {
+  const uint64_t second = 10 * Scheduler::kSlicesPerPeriod * node.node().cpu.scheduler.slice();
+  uint64_t used = 0;
+  for (const uint64_t end = node.machine().now + second; node.machine().now < end;) {
+    const Thread* thread = ChooseThread(node.node(), node.machine().now);
+    const uint64_t next = std::min(end, node.node().cpu.scheduler.NextChange());
+    if (thread != nullptr && &thread->process == &child) used += next - node.machine().now;
+    node.machine().now = next;
+  }
+  return used * abi::kWholeCpu / second;
+}
+
+TEST_F(CallChecksTest, ShareIsTheMakersToSet) {
+  const FakeNode::Child child = node_.MakeChild(FakeNode::kMiB);
+  const auto set = static_cast<uint64_t>(abi::ProcessOperation::kSetShare);
+  const auto status = [&](uint64_t weight, uint64_t ceiling) {
+    return node_.StatusOf(Call::kProcessControl, {child.handle, set, weight, ceiling});
+  };
+  EXPECT_EQ(status(1, 0), Status::kOk);
+  EXPECT_EQ(status(abi::kWholeCpu, abi::kWholeCpu), Status::kOk);
+  constexpr uint64_t kTooMuch[] = {abi::kWholeCpu + 1, (uint64_t{1} << 32) + 1, ~uint64_t{0}};
+  for (const uint64_t bad : kTooMuch) {
+    EXPECT_EQ(status(bad, 0), Status::kInvalidArgument) << bad;
+    EXPECT_EQ(status(1, bad), Status::kInvalidArgument) << bad;
+  }
+  EXPECT_EQ(status(0, 0), Status::kInvalidArgument);
+  EXPECT_EQ(status(500, 250), Status::kOk);
+
+  // The child holds a capability for itself with all the rights that the call asks for, and may
+  // have been given one for another.
+  for (const uint64_t handle : {abi::kSelf, node_.Grant(child, child.handle)}) {
+    EXPECT_EQ(node_.Call(*child.thread, Call::kProcessControl, {handle, set, 1000, 0}).status,
+              Status::kDenied);
+  }
+  EXPECT_EQ(node_.StatusOf(Call::kProcessControl, {abi::kSelf, set, 1, 0}), Status::kDenied);
+
+  // Long after the start; the root task's own thread waits.
+  node_.machine().now += 1'000'000;
+  node_.Call(node_.root_thread(), Call::kEventWait, {node_.Do(Call::kEventCreate), abi::kNever});
+  EXPECT_EQ(RunForASecond(node_, *child.process), 250u);
+  EXPECT_EQ(node_.StatusOf(Call::kProcessControl, {child.handle, set, 500, 0}), Status::kOk);
+  EXPECT_EQ(RunForASecond(node_, *child.process), 1000u);
 }
 
 TEST_F(CallChecksTest, Log) {

@@ -66,6 +66,7 @@ void EndProcess(Node& node, Process& process, abi::ProcessEnd end, uint64_t code
       Release(node, *vcpu);
     }
   }
+  node.cpu.scheduler.Forget(process.group);
   if (node.cpu.space == &process) {
     node.cpu.space = nullptr;
     arch::ActivateAddressSpace(arch::KernelRoot());

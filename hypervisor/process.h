@@ -10,6 +10,7 @@
 #include "hypervisor/abi/types.h"
 #include "hypervisor/address_space.h"
 #include "hypervisor/arena.h"
+#include "hypervisor/budget_group.h"
 #include "hypervisor/capabilities.h"
 #include "hypervisor/event.h"
 #include "hypervisor/object.h"
@@ -28,11 +29,16 @@ class Process : public Object {
   static constexpr uint32_t kMaxThreads = 128;
 
   Process(Process* owner, uint64_t quota_pages, PageAllocator& pages, uint64_t id)
-      : Object(kKind, owner), id(id), quota(quota_pages), arena(pages, quota) {}
+      : Object(kKind, owner),
+        id(id),
+        quota(quota_pages),
+        arena(pages, quota),
+        group(owner == nullptr ? BudgetGroup::kFirst : abi::kDefaultWeight) {}
 
   uint64_t id;
   Quota quota;
   Arena arena;
+  BudgetGroup group;  // of its threads
   AddressSpace<arch::HostFormat> space;
   CapabilityTable capabilities;
   Thread* threads = nullptr;

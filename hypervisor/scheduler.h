@@ -4,30 +4,38 @@
 #ifndef BULKHEAD_HYPERVISOR_SCHEDULER_H_
 #define BULKHEAD_HYPERVISOR_SCHEDULER_H_
 
-// Which thread runs: the one of highest priority, those of equal priority in turn for a time slice
-// each. One scheduler a CPU.
+// Which thread runs. First the group (budget_group.h): the root task's before all others, of the
+// rest the one that has had the least for its weight, for a time slice. A group that has used up
+// its ceiling is parked until its period is over. Then the group's thread of highest priority,
+// those of equal priority in turn for a time slice each. One scheduler a CPU.
 
-#include <array>
 #include <cstdint>
 
-#include "hypervisor/abi/types.h"
+#include "hypervisor/budget_group.h"
 #include "hypervisor/thread.h"
 
 namespace bulkhead {
 
 class Scheduler {
  public:
-  // `slice`: how long a thread runs while others of its priority wait, in counter ticks.
-  void Initialize(uint64_t slice) { slice_ = slice; }
+  static constexpr uint64_t kSlicesPerPeriod = 10;
+
+  // `slice`: how long a group runs while others wait, and a thread while others of its group and
+  // priority do, in counter ticks. Ceilings are of a period of kSlicesPerPeriod.
+  void Initialize(uint64_t slice);
   uint64_t slice() const { return slice_; }
 
   // Makes a thread ready. One that has waited goes to the end of its queue.
   void MakeReady(Thread& thread);
   // The thread does not want to run any more: it waits, or it ended.
   void Remove(Thread& thread);
+  // All the group's threads have been removed and none becomes ready any more.
+  void Forget(const BudgetGroup& group) {
+    if (running_ == &group) running_ = nullptr;
+  }
 
-  // The thread to run now; null: none. The chosen one keeps the CPU, unless a higher priority is
-  // ready, until its slice is over.
+  // The thread to run now; null: none. The chosen one keeps the CPU, unless a group that is further
+  // behind wakes or a higher priority of its own group is ready, until its slice is over.
   Thread* Choose(uint64_t now);
 
   // When Choose would choose differently without anybody becoming ready; kNever: never.
@@ -42,16 +50,29 @@ class Scheduler {
   void Unsettle() { settled_ = false; }
 
  private:
-  std::array<ThreadQueue, abi::kPriorities> ready_;  // without the current thread
-  uint32_t occupied_ = 0;                            // bit: that queue is not empty
+  GroupQueue waiting_;              // for the CPU, by virtual time
+  GroupQueue parked_;               // until their period is over, by its end
+  BudgetGroup* running_ = nullptr;  // in no queue
+  uint64_t virtual_now_ = 0;        // the least virtual time of all that wanted to run; only grows
+  uint64_t charged_until_ = 0;      // what `running_` used before this is in its account
   uint64_t slice_ = 0;
+  uint64_t group_slice_end_ = 0;
   uint64_t slice_end_ = 0;
-  Thread* current_ = nullptr;
+  Thread* current_ = nullptr;  // of `running_`
   bool settled_ = false;
 
-  int HighestReady() const;
-  void Enqueue(Thread& thread, bool front);
-  void Dequeue(Thread& thread);
+  uint64_t period() const { return kSlicesPerPeriod * slice_; }
+  // What a group that slept may be ahead of those that did not.
+  uint64_t wake_credit() const { return slice_ / 4; }
+
+  void Charge(uint64_t now);
+  void Queue(BudgetGroup& group, uint64_t now);
+  bool HasCredit(const BudgetGroup* group) const;
+  uint64_t GroupSlice() const;
+  void WakeGroup(BudgetGroup& group, uint64_t now);
+  void ChooseGroup(uint64_t now);
+  bool KeepsCpu(BudgetGroup& group, uint64_t now);
+  void PutBackCurrent(uint64_t now);
 };
 
 }  // namespace bulkhead

@@ -17,12 +17,13 @@ namespace {
 
 constexpr uint64_t kSlice = 100;
 
+// The threads of one group; several groups are in scheduler_share_test.cc.
 class SchedulerTest : public ::testing::Test {
  protected:
   SchedulerTest() { scheduler_.Initialize(kSlice); }
 
   Thread& Make(uint32_t priority) {
-    threads_.push_back(std::make_unique<Thread>(nullptr, node_.root(), priority));
+    threads_.push_back(std::make_unique<Thread>(nullptr, process_, priority));
     return *threads_.back();
   }
   Thread& MakeReady(uint32_t priority) {
@@ -37,6 +38,7 @@ class SchedulerTest : public ::testing::Test {
   }
 
   testing::FakeNode node_{2 * testing::FakeNode::kMiB};
+  Process process_{&node_.root(), 0, node_.node().pages, 1};
   Scheduler scheduler_;
   std::vector<std::unique_ptr<Thread>> threads_;
 };

@@ -106,6 +106,17 @@ void BreakQueue(std::string_view mode) {
   Print(line.view());
 }
 
+// Not hostile, only busy: exits without end, with as much work for the device as fits into its
+// queue.
+[[noreturn]] void KeepQueueFull() {
+  const Device device = StartRng();
+  descriptors[0] = {reinterpret_cast<uint64_t>(buffer), sizeof(buffer), kDeviceWrites, 0};
+  for (uint16_t index = kQueueSize;; index += kQueueSize) {
+    Offer(device, 0, index);
+    while (used.index != index) Relax();
+  }
+}
+
 // Mapped in the page tables, no memory behind it.
 constexpr uint64_t kNowhere = 0xe0000000;
 
@@ -119,6 +130,8 @@ void BeHostile(std::string_view mode) {
   } else if (mode == "chatter") {
     // Not hostile, only busy: every byte is an exit to the VMM and a message to the supervisor.
     for (;;) Print("#\n");
+  } else if (mode == "virtq-full") {
+    KeepQueueFull();
   } else if (mode.starts_with("virtq-")) {
     BreakQueue(mode);
   } else {

@@ -10,6 +10,7 @@
 #include "guest/testguest/checks.h"
 #include "guest/testguest/machine.h"
 #include "guest/testguest/measure.h"
+#include "guest/testguest/share.h"
 #include "guest/testguest/tap.h"
 
 namespace bulkhead::testguest {
@@ -37,6 +38,7 @@ extern "C" [[noreturn]] void TestGuestMain(uint64_t boot) {
     Line line;
     line << "# mode " << mode << "\n";
     Print(line.view());
+    if (mode == "share") MeasureShare();
     BeHostile(mode);
     Print("Bail out! unknown mode, or it did not end the guest\n");
     PowerOff();

@@ -27,6 +27,8 @@ enum Rights : uint32_t {
 inline constexpr uint64_t kSelf = 0;
 
 inline constexpr uint64_t kPriorities = 8;
+inline constexpr uint32_t kWholeCpu = 1000;     // shares of a CPU are in thousandths
+inline constexpr uint32_t kDefaultWeight = 10;  // of a process that nobody gave another
 inline constexpr uint64_t kMaxVcpus = 64;
 inline constexpr uint64_t kNever = ~uint64_t{0};
 inline constexpr uint64_t kUserTop = uint64_t{1} << 46;  // first address user mode cannot map
@@ -35,7 +37,11 @@ enum class ProcessOperation : uint64_t {
   kWatch = 0,   // argument0: handle of an event (kSignal); argument1: bits to set when it ends
   kKill = 1,    // ends it; reported as kKilled
   kStatus = 2,  // returns ProcessEnd, code (exit code, or fault), address (of a fault)
-  kUsage = 3,   // returns quota, used and peak, in bytes
+  kUsage = 3,   // returns quota, used and peak, in bytes; time that its threads have had, in ticks
+  kSetShare = 4,  // argument0: weight among the processes that want to run, 1 to kWholeCpu;
+                  // argument1: the most it may have of every 100 ms, in thousandths, to kWholeCpu;
+                  // 0: everything. Only for a caller whose own capability has kSystem; not for the
+                  // root task, which goes before all others
 };
 
 enum class ProcessEnd : uint64_t {

@@ -37,6 +37,7 @@ struct TestPod {
   std::string cmdline = {};
   uint64_t memory = uint64_t{20} << 20;  // bytes; the x86_64 test guest lies above 16 MiB
   std::string kernel = {};               // file; empty: the test guest
+  std::string config = {};               // more lines of boot/pod_config.h
 };
 
 // A bundle with these pods, each with a debug UART, and the node's programs.

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "cli/bochs.h"
+#include "tests/harness/architecture.h"
 #include "tests/harness/node.h"
 
 namespace bulkhead {
@@ -264,6 +265,80 @@ TEST(TestGuestThatStorms, LeavesTheNodeItsInterrupts) {
   ASSERT_TRUE(node.RunToEnd());
   for (uint16_t i = 0; i < modes.size(); ++i) EXPECT_EQ(node.pod(i).end, PodEnd::kStopped) << i;
 }
+
+// Pods that measure what they have of the CPU, each alone or against others that want all of it.
+class Shares : public testing::TestWithParam<Architecture> {
+ protected:
+  // The thousandths that the pods in mode "share" have, in order; the others run until then.
+  static std::vector<int> Measure(std::vector<TestPod> pods) {
+    // The clock counts instructions, so that nothing else on this machine is measured with them.
+    TestNode node({.architecture = GetParam(),
+                   .pods = pods,
+                   .qemu_arguments = {"-icount", "shift=4,sleep=off"}});
+    std::vector<int> shares;
+    const std::string key = "# share ";
+    for (uint16_t i = 0; i < pods.size(); ++i) {
+      if (pods[i].cmdline != Mode("share")) continue;
+      const std::string& console = node.pod(i).console;
+      const auto printed = [&] {
+        const size_t at = console.find(key);
+        return at != std::string::npos && console.find('\n', at) != std::string::npos;
+      };
+      EXPECT_TRUE(node.RunUntil(printed));
+      if (printed()) shares.push_back(std::stoi(console.substr(console.find(key) + key.size())));
+    }
+    for (uint16_t i = 0; i < pods.size(); ++i) {
+      EXPECT_FALSE(node.pod(i).end.has_value()) << node.pod(i).reason;
+      node.Send(NodeFrameType::kPodStop, i);
+    }
+    EXPECT_TRUE(node.RunToEnd());
+    shares.resize(pods.size());
+    return shares;
+  }
+};
+
+TEST_P(Shares, GoByRequest) {
+  const std::vector<int> shares =
+      Measure({{.name = "two", .cmdline = Mode("share"), .config = "cpu_request=200\n"},
+               {.name = "one", .cmdline = Mode("share"), .config = "cpu_request=100\n"},
+               {.name = "none", .cmdline = Mode("share")}});
+  EXPECT_NEAR(shares[0], 200 * 1000 / 310, 32);
+  EXPECT_NEAR(shares[1], 100 * 1000 / 310, 16);
+  EXPECT_NEAR(shares[2], 10 * 1000 / 310, 8);
+}
+
+TEST_P(Shares, EndAtTheLimitOnAnIdleNode) {
+  const std::vector<int> shares =
+      Measure({{.name = "quarter", .cmdline = Mode("share"), .config = "cpu_limit=250\n"}});
+  EXPECT_NEAR(shares[0], 250, 10);
+}
+
+TEST_P(Shares, WhatALimitLeavesGoesToTheOthers) {
+  const std::vector<int> shares = Measure(
+      {{.name = "tenth", .cmdline = Mode("share"), .config = "cpu_request=100\ncpu_limit=100\n"},
+       {.name = "rest", .cmdline = Mode("share")}});
+  EXPECT_NEAR(shares[0], 100, 5);
+  EXPECT_NEAR(shares[1], 900, 25);
+}
+
+// What a VMM does for its guest is the pod's time: one that does nothing but exits, with a device
+// thread that is never done, takes no more than its part.
+TEST_P(Shares, WorkOfTheVmmCounts) {
+  const std::vector<int> shares = Measure({{.name = "measures", .cmdline = Mode("share")},
+                                           {.name = "busy", .cmdline = Mode("virtq-full")}});
+  EXPECT_NEAR(shares[0], 500, 25);
+}
+
+// Every byte wakes the supervisor, whose time is nobody's. It costs the other something, but not
+// more than it would lose to a third pod.
+TEST_P(Shares, OutputWithoutEndStarvesNobody) {
+  const std::vector<int> shares = Measure({{.name = "measures", .cmdline = Mode("share")},
+                                           {.name = "busy", .cmdline = Mode("chatter")}});
+  EXPECT_GE(shares[0], 333);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Shares, testing::ValuesIn(kArchitectures),
+                         testing::PrintToStringParamName());
 
 TEST_P(TestGuest, NodeRunsItsFillOfPods) {
   TestNodeOptions options = NodeWith({});

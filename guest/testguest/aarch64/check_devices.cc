@@ -3,6 +3,7 @@
 
 #include "guest/testguest/aarch64/cpu.h"
 #include "guest/testguest/checks.h"
+#include "guest/testguest/share.h"
 #include "guest/testguest/tap.h"
 #include "vmm/aarch64/layout.h"
 #include "vmm/aarch64/smccc.h"
@@ -84,6 +85,13 @@ void CheckDevices() {
   }
   Check(console, "there is a console");
   Check(rng, "there is a random number generator");
+}
+
+uint64_t ClockNow() {
+  constexpr uint64_t kNanoseconds = 1'000'000'000;
+  const uint64_t ticks = ReadCounter();
+  const uint64_t hz = CounterHz();
+  return ticks / hz * kNanoseconds + ticks % hz * kNanoseconds / hz;
 }
 
 void CheckClock() {
