@@ -47,7 +47,8 @@ std::string MakeTestBundle(Architecture architecture, const std::vector<TestPod>
   for (const TestPod& pod : pods) {
     const std::string path = "pods/" + pod.name + "/";
     writer.Add(path + "pod", "version=1\nmemory=" + std::to_string(pod.memory) +
-                                 "\ncpus=1\ncmdline=" + pod.cmdline + "\ndebug_uart=1\n" + pod.config);
+                                 "\ncpus=1\ncmdline=" + pod.cmdline + "\ndebug_uart=1\n" +
+                                 pod.config);
     const std::string kernel = pod.kernel.empty() ? TestGuestFile(architecture) : pod.kernel;
     writer.Add(path + "kernel", ReadFileOrDie(kernel), kFile, kPage);
   }
