@@ -133,9 +133,9 @@ TEST(PodConfig, BoundsTheCommandLine) {
   const std::string most(2047, 'x');
   EXPECT_EQ(ParseText(Changed("console=hvc0 quiet", most)), "pod config: no error");
   EXPECT_EQ(ParseText(Changed("console=hvc0 quiet", most + "x")),
-            "pod config: line 4: value of 'cmdline' is too long or has control characters");
+            "pod config: line 4: value of 'cmdline' is too long, empty, or has control characters");
   EXPECT_EQ(ParseText(Changed("quiet", std::string_view("a\0b", 3))),
-            "pod config: line 4: value of 'cmdline' is too long or has control characters");
+            "pod config: line 4: value of 'cmdline' is too long, empty, or has control characters");
 }
 
 }  // namespace

@@ -46,6 +46,17 @@ TEST(User, NamesAndNumbers) {
   EXPECT_EQ(LookUpUser("1000", kPasswd, kGroup)->uid, 77u);  // a name of digits
 }
 
+TEST(User, NumbersThatAreNoNames) {
+  const std::string passwd = std::string(kPasswd) + "0:x:5:5::/:\nroot2:x:1001:0::/two:\n";
+  EXPECT_EQ(LookUpUser("+1000", passwd, kGroup)->uid, 1000u);  // not the user "1000", who is 77
+  EXPECT_EQ(LookUpUser("+0", passwd, kGroup)->uid, 0u);
+  EXPECT_EQ(LookUpUser("+33", passwd, kGroup)->home, "/var/www");
+  EXPECT_EQ(LookUpUser("+7:+8", passwd, "8:x:9:\n")->gid, 8u);
+  for (const char* bad : {"+", "+x", "++1", "+1:+", "+1:+x", "+4294967295"}) {
+    EXPECT_FALSE(LookUpUser(bad, ":x:1:1::/:\n", ":x:1:\n").ok()) << bad;
+  }
+}
+
 TEST(User, WhatIsNotThere) {
   for (const char* bad : {"nobody", "www:nobody", "-1", "big", "4294967295", "99999999999"}) {
     EXPECT_FALSE(LookUpUser(bad, kPasswd, kGroup).ok()) << bad;

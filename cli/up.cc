@@ -15,7 +15,7 @@
 namespace bulkhead {
 namespace {
 
-constexpr size_t kMaxManifest = size_t{4} << 20;  // bytes
+constexpr size_t kMaxManifest = size_t{2} << 20;  // bytes: more than is parsed
 constexpr uint32_t kNodeCpu = 1000;               // thousandths: nodes have one so far
 
 absl::StatusOr<std::vector<PodRequest>> ReadPods(const std::vector<std::string>& files) {

@@ -25,6 +25,12 @@ Fields Split(const std::string& text, char separator) {
   return out;
 }
 
+// What an account or a group is looked for by.
+struct Wanted {
+  std::string name;  // empty: by number only
+  std::optional<uint32_t> number;
+};
+
 std::optional<uint32_t> Number(const std::string& text) {
   if (text.empty() || text.size() > 10) return std::nullopt;
   uint64_t value = 0;
@@ -37,6 +43,12 @@ std::optional<uint32_t> Number(const std::string& text) {
   return static_cast<uint32_t>(value);
 }
 
+// NAME, NUMBER, or +NUMBER, which is never a name.
+Wanted Parse(const std::string& text) {
+  if (!text.empty() && text[0] == '+') return {"", Number(text.substr(1))};
+  return {text, Number(text)};
+}
+
 struct Account {
   std::string name;
   uint32_t uid;
@@ -44,8 +56,7 @@ struct Account {
   std::string home;
 };
 
-std::optional<Account> FindAccount(const std::string& passwd, const std::string& user) {
-  const std::optional<uint32_t> number = Number(user);
+std::optional<Account> FindAccount(const std::string& passwd, const Wanted& user) {
   std::optional<Account> by_number;
   for (const std::string& line : Split(passwd, '\n')) {
     const Fields fields = Split(line, ':');
@@ -54,8 +65,10 @@ std::optional<Account> FindAccount(const std::string& passwd, const std::string&
     const std::optional<uint32_t> gid = Number(fields[3]);
     if (!uid.has_value() || !gid.has_value()) continue;
     const Account account = {fields[0], *uid, *gid, fields[5].empty() ? "/" : fields[5]};
-    if (fields[0] == user) return account;  // a name of digits is still a name
-    if (number.has_value() && *uid == *number && !by_number.has_value()) by_number = account;
+    // A name of digits is still a name.
+    if (!user.name.empty() && fields[0] == user.name) return account;
+    if (user.number.has_value() && *uid == *user.number && !by_number.has_value())
+      by_number = account;
   }
   return by_number;
 }
@@ -70,13 +83,14 @@ absl::StatusOr<ContainerUser> LookUpUser(const std::string& text, const std::str
   if (user.empty()) user = "0";
 
   ContainerUser out;
-  const std::optional<Account> account = FindAccount(passwd, user);
+  const Wanted wanted_user = Parse(user);
+  const std::optional<Account> account = FindAccount(passwd, wanted_user);
   if (account.has_value()) {
     out.uid = account->uid;
     out.gid = account->gid;
     out.home = account->home;
-  } else if (const std::optional<uint32_t> number = Number(user); number.has_value()) {
-    out.uid = *number;
+  } else if (wanted_user.number.has_value()) {
+    out.uid = *wanted_user.number;
     if (out.uid == 0) out.home = "/root";
   } else {
     return Failure("there is no user '", Printable(user),
@@ -84,14 +98,14 @@ absl::StatusOr<ContainerUser> LookUpUser(const std::string& text, const std::str
   }
 
   std::optional<uint32_t> wanted;
-  const std::optional<uint32_t> group_number = Number(group_name);
+  const Wanted wanted_group = Parse(group_name);
   for (const std::string& line : Split(group, '\n')) {
     const Fields fields = Split(line, ':');
     if (fields.size() < 3) continue;
     const std::optional<uint32_t> gid = Number(fields[2]);
     if (!gid.has_value()) continue;
     if (!group_name.empty()) {
-      if (fields[0] == group_name) wanted = gid;
+      if (!wanted_group.name.empty() && fields[0] == wanted_group.name) wanted = gid;
       continue;
     }
     // The groups that list the user are its own, unless one was asked for.
@@ -103,7 +117,7 @@ absl::StatusOr<ContainerUser> LookUpUser(const std::string& text, const std::str
     }
   }
   if (!group_name.empty()) {
-    if (!wanted.has_value()) wanted = group_number;
+    if (!wanted.has_value()) wanted = wanted_group.number;
     if (!wanted.has_value()) {
       return Failure("there is no group '", Printable(group_name),
                      "' in the image; use one of its /etc/group, or a number");

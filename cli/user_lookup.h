@@ -20,7 +20,8 @@ struct ContainerUser {
 };
 
 // Finds USER[:GROUP] (names or numbers; empty: 0) in the texts of the image's passwd(5) and
-// group(5). As with podman a number need not be listed, a name must be.
+// group(5). As with podman a number need not be listed, a name must be. "+1000" is the number 1000
+// even if an image names some user "1000" (as in chown(1)).
 absl::StatusOr<ContainerUser> LookUpUser(const std::string& user, const std::string& passwd,
                                          const std::string& group);
 

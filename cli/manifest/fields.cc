@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "cli/manifest/quantity.h"
 
@@ -27,8 +28,12 @@ const char* KindName(const YamlNode& node) {
 
 // What YAML reads as something else than text, if it has no quotes: Kubernetes refuses it as text.
 bool LooksLikeOther(const std::string& text) {
+  // YAML 1.1's booleans, which Kubernetes' parser knows.
+  for (const char* const word : {"true", "false", "yes", "no", "on", "off", "y", "n"}) {
+    if (absl::EqualsIgnoreCase(text, word)) return true;
+  }
   double number;
-  return text == "true" || text == "false" || absl::SimpleAtod(text, &number);
+  return absl::SimpleAtod(text, &number);
 }
 
 }  // namespace

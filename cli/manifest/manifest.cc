@@ -12,8 +12,9 @@
 #include "absl/strings/ascii.h"
 #include "cli/capabilities.h"
 #include "cli/failure.h"
-#include "cli/manifest/expand.h"
+#include "cli/manifest/expansion.h"
 #include "cli/manifest/fields.h"
+#include "cli/manifest/image_name.h"
 #include "cli/manifest/yaml_tree.h"
 
 namespace bulkhead {
@@ -23,6 +24,7 @@ using Names = std::span<const std::string_view>;
 
 constexpr uint32_t kOneCpu = 1000;  // thousandths
 constexpr uint64_t kPage = 4096;
+constexpr uint64_t kLeastMemory = uint64_t{1} << 20;
 constexpr uint64_t kMaxPodMemory = uint64_t{1} << 40;
 constexpr uint64_t kMaxId = std::numeric_limits<int32_t>::max();
 constexpr uint64_t kMaxSeconds = 100'000'000;
@@ -152,8 +154,9 @@ void TakeIdentity(Fields* security, Identity* identity) {
 
 void SetUser(const Identity& identity, Fields* container, ContainerRequest* out) {
   if (identity.user.has_value()) {
-    out->user = std::to_string(*identity.user);
-    if (identity.group.has_value()) out->user += ":" + std::to_string(*identity.group);
+    // A number, whatever the image's /etc/passwd calls by that name.
+    out->user = "+" + std::to_string(*identity.user);
+    if (identity.group.has_value()) out->user += ":+" + std::to_string(*identity.group);
   } else if (identity.group.has_value()) {
     container->Error("securityContext", " has runAsGroup without runAsUser; add runAsUser");
   }
@@ -190,46 +193,88 @@ void TakeSecurity(Fields* container, Identity identity, ContainerRequest* out) {
   Fields capabilities = security.Object("capabilities");
   out->add_capabilities = TakeCapabilities(&capabilities, "add", &out->add_all_capabilities);
   out->drop_capabilities = TakeCapabilities(&capabilities, "drop", &out->drop_all_capabilities);
+  for (const std::string& added : out->add_capabilities) {
+    const auto& dropped = out->drop_capabilities;
+    if (std::find(dropped.begin(), dropped.end(), added) != dropped.end()) {
+      capabilities.Error("drop", " has ", added, ", which is added, too; remove one of them");
+    }
+  }
   capabilities.RefuseOthers({});
   security.RefuseOthers(kOtherSecurity);
 }
 
-void TakeEnvironment(Fields* container, ContainerRequest* out) {
+bool IsVariableName(const std::string& name) {
+  const auto is_inner = [](char c) {
+    return absl::ascii_isalnum(c) || c == '_' || c == '-' || c == '.';
+  };
+  return !name.empty() && !absl::ascii_isdigit(name[0]) &&
+         std::all_of(name.begin(), name.end(), is_inner);
+}
+
+// Expands a container's words and keeps count of what they come to: variables that are made of
+// variables could grow without bound.
+class Expander {
+ public:
+  explicit Expander(Fields* container) : container_(container) {}
+
+  std::string Expand(std::string_view field, const std::string& text) {
+    std::optional<std::string> out = ExpandVariables(text, variables_);
+    total_ += out.has_value() ? out->size() : 0;
+    if (!out.has_value() || total_ > kMaxWordsBytes) {
+      container_->Error(field, " is longer than a container's words may be; shorten it");
+      return "";
+    }
+    return *std::move(out);
+  }
+  // False: there is one of that name.
+  bool Define(const std::string& name, const std::string& value) {
+    return variables_.emplace(name, value).second;
+  }
+
+ private:
+  Fields* const container_;
+  std::map<std::string, std::string> variables_;
+  size_t total_ = 0;
+};
+
+void TakeEnvironment(Fields* container, Expander* expander, ContainerRequest* out) {
   size_t index = 0;
   for (const YamlNode& item : container->List("env")) {
     Fields variable(&item, container->Path("env", index++), container->errors());
     const std::string name = variable.String("name").value_or("");
-    if (name.empty() || name.find('=') != std::string::npos) {
-      variable.Error("name", " names no variable; write a name without '='");
+    if (!IsVariableName(name)) {
+      variable.Error("name", " names no variable; use letters, digits and _-., not first a digit");
     }
-    const std::string value = variable.String("value").value_or("");
+    const std::string value = expander->Expand("env", variable.String("value").value_or(""));
     variable.RefuseOthers(kOtherEnv);
-    out->env.push_back(name + "=" + ExpandReferences(value, out->env));
+    if (!expander->Define(name, value)) {
+      variable.Error("name", ": there is a variable ", Printable(name, 100),
+                     " before it; remove one of them");
+    }
+    out->env.push_back(name + "=" + value);
   }
 }
 
 std::optional<std::vector<std::string>> TakeWords(Fields* container, std::string_view name,
-                                                  const std::vector<std::string>& env) {
+                                                  Expander* expander) {
   std::optional<std::vector<std::string>> words = container->Strings(name);
   // An empty list is the image's own, as in Kubernetes.
   if (!words.has_value() || words->empty()) return std::nullopt;
-  for (std::string& word : *words) word = ExpandReferences(word, env);
+  for (std::string& word : *words) word = expander->Expand(name, word);
   return words;
 }
 
-// Names as Kubernetes writes them are of a registry; those with a transport of ours stay.
 void TakeImage(Fields* container, ContainerRequest* out) {
-  const std::string name = container->String("image").value_or("");
-  if (name.empty()) container->Error("image", " is missing; name an image");
-  constexpr std::string_view kTransports[] = {
-      "example:", "oci:", "oci-archive:", "docker-archive:", "docker:"};
-  const bool ours = std::any_of(std::begin(kTransports), std::end(kTransports),
-                                [&](std::string_view one) { return name.starts_with(one); });
-  out->image = ours ? name : "docker://" + name;
-  const std::string last = name.substr(name.rfind('/') + 1);
-  const bool moves = last.find('@') == std::string::npos &&
-                     (last.find(':') == std::string::npos || last.ends_with(":latest"));
-  out->pull = !ours && moves ? PullPolicy::kAlways : PullPolicy::kMissing;
+  const std::optional<std::string> text = container->String("image");
+  if (!text.has_value()) return container->Error("image", " is missing; name an image");
+  const std::optional<ImageName> name = ParseImageName(*text);
+  if (!name.has_value()) {
+    return container->Error("image", " is '", Printable(*text, 100),
+                            "', which is no image; write [HOST/]NAME[:TAG], oci:DIR, "
+                            "oci-archive:FILE, docker-archive:FILE or example:NAME");
+  }
+  out->image = name->image;
+  out->pull = name->pull;
   const std::optional<std::string> policy = container->String("imagePullPolicy");
   if (!policy.has_value()) return;
   if (*policy == "Always") {
@@ -275,6 +320,8 @@ Amounts TakeAmounts(Fields* resources, std::string_view name) {
   }
   if (out.memory.value_or(0) > kMaxPodMemory) {
     fields.Error("memory", " is more than 1 TiB, which is not supported; ask for less");
+  } else if (out.memory.value_or(kLeastMemory) < kLeastMemory) {
+    fields.Error("memory", " is less than 1 MiB; 128Mi is 128 MiB, and 128m a part of a byte");
   }
   fields.RefuseOthers(kOtherAmounts);
   return out;
@@ -293,8 +340,7 @@ void TakeResources(Fields* container, PodRequest* out) {
   }
   out->cpu_limit = static_cast<uint32_t>(limits.cpu.value_or(0));
   out->cpu_request = static_cast<uint32_t>(requests.cpu.value_or(out->cpu_limit));
-  uint64_t memory = limits.memory.value_or(requests.memory.value_or(kDefaultPodMemory));
-  if (memory == 0) memory = kDefaultPodMemory;
+  const uint64_t memory = limits.memory.value_or(requests.memory.value_or(kDefaultPodMemory));
   out->memory_added = kPodMemoryOverhead;
   out->memory = (memory + kPodMemoryOverhead + kPage - 1) / kPage * kPage;
   out->memory_setting = "the memory limit of pod " + out->name;
@@ -304,9 +350,10 @@ void TakeContainer(Fields* container, const Identity& identity, PodRequest* out)
   ContainerRequest& request = out->container;
   request.name = TakeName(container, "name", /*required=*/true);
   TakeImage(container, &request);
-  TakeEnvironment(container, &request);
-  request.entrypoint = TakeWords(container, "command", request.env);
-  request.command = TakeWords(container, "args", request.env);
+  Expander expander(container);
+  TakeEnvironment(container, &expander, &request);
+  request.entrypoint = TakeWords(container, "command", &expander);
+  request.command = TakeWords(container, "args", &expander);
   request.workdir = container->String("workingDir").value_or("");
   if (!request.workdir.empty() && request.workdir[0] != '/') {
     container->Error("workingDir", " is not absolute; begin it with /");

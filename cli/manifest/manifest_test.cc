@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/manifest/expand.h"
+#include "cli/manifest/image_name.h"
 #include "cli/manifest/quantity.h"
 
 namespace bulkhead {
@@ -17,6 +17,7 @@ namespace {
 using Words = std::vector<std::string>;
 
 constexpr uint64_t kMiB = uint64_t{1} << 20;
+constexpr size_t kMaxManifest = size_t{1} << 20;
 
 std::string Error(const std::string& text) {
   const auto pods = ParseManifests(text, "f.yaml");
@@ -76,29 +77,33 @@ TEST(Manifest, WhatIsSaidAndWhatIsNot) {
   EXPECT_EQ(container.env, (Words{"A=a", "WHO=ab", "EMPTY="}));
   EXPECT_EQ(container.workdir, "/srv");
   EXPECT_EQ(container.pull, PullPolicy::kNever);
-  EXPECT_EQ(container.user, "1000:2");
+  EXPECT_EQ(container.user, "+1000:+2");
   EXPECT_TRUE(container.read_only_root && container.no_new_privileges &&
               container.drop_all_capabilities);
   EXPECT_EQ(container.add_capabilities, (Words{"CAP_NET_RAW", "CAP_KILL"}));
 }
 
 TEST(Manifest, Images) {
+  const std::string digest = "@sha256:" + std::string(64, 'a');
   const auto image = [](const std::string& name) {
-    return Parse(
-               "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n"
-               "  - {name: a, image: \"" +
-               name + "\"}\n")
-        .container;
+    return ParseImageName(name).value_or(ImageName{"(none)", PullPolicy::kNever});
   };
   EXPECT_EQ(image("nginx").image, "docker://nginx");
   EXPECT_EQ(image("nginx").pull, PullPolicy::kAlways);
   EXPECT_EQ(image("host:5000/nginx").pull, PullPolicy::kAlways);
   EXPECT_EQ(image("nginx:latest").pull, PullPolicy::kAlways);
   EXPECT_EQ(image("nginx:1.25").pull, PullPolicy::kMissing);
-  EXPECT_EQ(image("nginx@sha256:00").pull, PullPolicy::kMissing);
+  EXPECT_EQ(image("nginx:1" + digest).image, "docker://nginx" + digest);
+  EXPECT_EQ(image("nginx" + digest).pull, PullPolicy::kMissing);
+  EXPECT_EQ(image("docker:dind").image, "docker://docker:dind");
   EXPECT_EQ(image("docker://nginx").image, "docker://nginx");
+  EXPECT_EQ(image("docker://nginx").pull, PullPolicy::kAlways);
   EXPECT_EQ(image("oci:./redis:latest").image, "oci:./redis:latest");
   EXPECT_EQ(image("oci:./redis:latest").pull, PullPolicy::kMissing);
+  for (const char* bad : {"", "a b", "--help", "Nginx", "nginx:", "nginx@sha256:00", "/nginx",
+                          "nginx/", "host:port/nginx"}) {
+    EXPECT_EQ(image(bad).image, "(none)") << bad;
+  }
 }
 
 TEST(Manifest, DocumentsOfOneFile) {
@@ -170,17 +175,35 @@ TEST(Manifest, RefusesWithAdvice) {
            Container("    resources: {limits: {cpu: 1500m}}\n"),
            Container("    resources: {limits: {memory: 2Ti}}\n"),
            Container("    resources: {limits: {memory: lots}}\n"),
+           Container("    resources: {limits: {memory: 128m}}\n"),
+           Container("    resources: {limits: {memory: 0}}\n"),
+           Container("    env: [{name: A}, {name: A}]\n"),
+           Container("    env: [{name: A, value: yes}]\n"),
            Container("    resources: {limits: {memory: 1Mi}, requests: {memory: 2Mi}}\n"),
            Container("    resources: {limits: {cpu: 100m}, requests: {cpu: 200m}}\n"),
            Container("    resources: {limits: {ephemeral-storage: 1Gi}}\n"),
            Container("    securityContext: {privileged: true}\n"),
            Container("    securityContext: {capabilities: {add: [FLY]}}\n"),
+           Container("    securityContext: {capabilities: {add: [KILL], drop: [KILL]}}\n"),
+           "a: \xff\n",
+           std::string(kMaxManifest + 1, '#'),
        }) {
     const std::string error = Error(text);
     EXPECT_EQ(error.rfind("f.yaml:", 0), 0u) << error << " of\n" << text;
     EXPECT_NE(error.find(';'), std::string::npos) << error;
     EXPECT_EQ(error.find('\n'), std::string::npos) << error;
   }
+}
+
+// Each is twice as long as the one before.
+TEST(Manifest, VariablesDoNotGrowWithoutBound) {
+  std::string env = "    env:\n    - {name: V0, value: '0123456789abcdef'}\n";
+  for (int i = 1; i < 60; ++i) {
+    const std::string before = "$(V" + std::to_string(i - 1) + ")";
+    env += "    - {name: V" + std::to_string(i) + ", value: " + before + before + "}\n";
+  }
+  const std::string error = Error(Container(env));
+  EXPECT_NE(error.find("longer than a container's words may be"), std::string::npos) << error;
 }
 
 TEST(Manifest, YamlThatIsNotForThis) {
@@ -211,14 +234,6 @@ TEST(Quantity, AsKubernetesReadsThem) {
                           "340282366920938463463374607431768211456", "e3", "1k5"}) {
     EXPECT_FALSE(ParseQuantity(bad, 1).has_value()) << bad;
   }
-}
-
-TEST(Expand, ReferencesAndDollars) {
-  const Words env = {"A=1", "B=x=y", "A=2"};
-  EXPECT_EQ(ExpandReferences("$(A) $(B) $(C) $$(A) $A $ $$ $(A", env),
-            "2 x=y $(C) $(A) $A $ $ $(A");
-  EXPECT_EQ(ExpandReferences("$", env), "$");
-  EXPECT_EQ(ExpandReferences("", env), "");
 }
 
 }  // namespace

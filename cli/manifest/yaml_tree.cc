@@ -4,9 +4,12 @@
 #include "cli/manifest/yaml_tree.h"
 
 #include <algorithm>
+#include <exception>
+#include <set>
 #include <sstream>
 
 #include "cli/failure.h"
+#include "cli/json.h"
 #include "yaml-cpp/anchor.h"
 #include "yaml-cpp/eventhandler.h"
 #include "yaml-cpp/exceptions.h"
@@ -18,7 +21,12 @@ namespace {
 // Builds a tree from the parser's events. Ends parsing by an exception, as the parser itself does.
 class TreeBuilder final : public YAML::EventHandler {
  public:
-  void OnDocumentStart(const YAML::Mark&) override { documents_.emplace_back(); }
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    // What can begin no value makes yaml-cpp find an empty document there again and again.
+    if (mark.pos == last_start_) Refuse(mark, "there is a bracket or comma too many; remove it");
+    last_start_ = mark.pos;
+    documents_.emplace_back();
+  }
   void OnDocumentEnd() override {
     if (documents_.back().kind == YamlNode::Kind::kNull) documents_.pop_back();
   }
@@ -54,7 +62,8 @@ class TreeBuilder final : public YAML::EventHandler {
   // A collection that is not complete. Where it is in memory may change until it is.
   struct Level {
     YamlNode* node;
-    bool has_key;
+    bool has_key = false;
+    std::set<std::string> keys = {};
   };
 
   [[noreturn]] static void Refuse(const YAML::Mark& mark, const std::string& what) {
@@ -68,12 +77,10 @@ class TreeBuilder final : public YAML::EventHandler {
     return !open_.empty() && open_.back().node->is_mapping() && !open_.back().has_key;
   }
   void AddKey(const YAML::Mark& mark, const std::string& name) {
-    std::vector<YamlField>& fields = open_.back().node->fields;
-    const auto same = [&](const YamlField& field) { return field.name == name; };
-    if (std::any_of(fields.begin(), fields.end(), same)) {
+    if (!open_.back().keys.insert(name).second) {
       Refuse(mark, "'" + Printable(name) + "' is there twice; remove one of them");
     }
-    fields.push_back({name, mark.line + 1, {}});
+    open_.back().node->fields.push_back({name, mark.line + 1, {}});
     open_.back().has_key = true;
   }
   YamlNode& Add(const YAML::Mark& mark, YamlNode::Kind kind) {
@@ -95,19 +102,44 @@ class TreeBuilder final : public YAML::EventHandler {
     return *node;
   }
   void Open(const YAML::Mark& mark, YamlNode::Kind kind) {
+    if (AtKey()) Refuse(mark, "a key is not a word; write it as one");
     if (open_.size() >= kMaxYamlDepth) Refuse(mark, "it is nested too deeply; make it flatter");
     // Only the innermost collection grows, so that those around it stay where they are.
-    open_.push_back({&Add(mark, kind), false});
+    YamlNode* const node = &Add(mark, kind);
+    open_.push_back({.node = node});
   }
 
   std::vector<YamlNode> documents_;
   std::vector<Level> open_;
   size_t count_ = 0;
+  int last_start_ = -1;
 };
+
+// Before yaml-cpp sees it: UTF-8 without control characters, so that nothing is taken for UTF-16.
+absl::Status CheckText(std::string_view text, const std::string& file) {
+  if (text.size() > kMaxYamlBytes) {
+    return Failure(Printable(file), ": is larger than ", kMaxYamlBytes >> 10,
+                   " KiB; make several files of it");
+  }
+  int line = 1;
+  for (const char c : text) {
+    if (c == '\n') ++line;
+    if ((static_cast<unsigned char>(c) < ' ' && c != '\n' && c != '\t' && c != '\r') || c == 0x7f) {
+      return Failure(Printable(file), ":", line, ": has a control character; remove it");
+    }
+  }
+  try {
+    (void)Json(std::string(text)).dump();
+  } catch (const Json::exception&) {
+    return Failure(Printable(file), ": is not UTF-8; save it as UTF-8");
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace
 
 absl::StatusOr<std::vector<YamlNode>> ParseYaml(std::string_view text, const std::string& file) {
+  BULKHEAD_RETURN_IF_FAILED(CheckText(text, file));
   std::istringstream in{std::string(text)};
   TreeBuilder builder;
   try {
@@ -115,7 +147,10 @@ absl::StatusOr<std::vector<YamlNode>> ParseYaml(std::string_view text, const std
     while (parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::Exception& error) {
-    return Failure(Printable(file), ":", error.mark.line + 1, ": ", Printable(error.msg));
+    return Failure(Printable(file), ":", std::max(error.mark.line, 0) + 1, ": ",
+                   Printable(error.msg));
+  } catch (const std::exception& error) {
+    return Failure(Printable(file), ": cannot be read as YAML: ", Printable(error.what()));
   }
   return builder.TakeDocuments();
 }

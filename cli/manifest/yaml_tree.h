@@ -40,6 +40,7 @@ struct YamlField {
   YamlNode value;
 };
 
+inline constexpr size_t kMaxYamlBytes = size_t{1} << 20;
 inline constexpr size_t kMaxYamlDepth = 32;
 inline constexpr size_t kMaxYamlNodes = 200'000;
 

@@ -33,7 +33,8 @@ void TakeBack() {
 }
 
 // Each without a stack, but for the address to return to.
-[[gnu::naked]] void RaiseInterrupt() { asm("sti; nop; nop; cli; retq"); }
+// As TakeInterrupts.
+[[gnu::naked]] void RaiseInterrupt() { asm("sti; nop; movl $0x802, %ecx; rdmsr; nop; cli; retq"); }
 // The VMM's answer is #GP; the hypervisor's; the processor's.
 [[gnu::naked]] void RaiseFault() { asm("movl $0xdeadbeef, %ecx; rdmsr; retq"); }
 [[gnu::naked]] void RaiseX2apicFault() { asm("movl $0x83f, %ecx; rdmsr; retq"); }
@@ -165,13 +166,13 @@ void CheckOrder() {
     order_count = order_count + 1;
     WriteMsr(kSelfIpi, kVector + 1);
     WriteMsr(kSelfIpi, kHigherVector);
-    asm volatile("sti; nop; nop; cli" : : : "memory");
+    TakeInterrupts();
     order_count = order_count + 10;
     EndOfInterrupt();
   });
   const uint64_t same_class = InterruptCount(kVector + 1);
   WriteMsr(kSelfIpi, kVector);
-  asm volatile("sti; nop; nop; nop; cli" : : : "memory");
+  TakeInterrupts();
   Check(order_count == 12 && order[1] == kHigherVector, "a higher class comes into a handler");
   CheckEqual(InterruptCount(kVector + 1), same_class + 1, "the same class comes behind it");
 }

@@ -58,10 +58,10 @@ void CheckInterrupts() {
 
   WriteMsr(kX2apicSelfIpi, kSelfVector);
   Check(InterruptCount(kSelfVector) == 0, "no interrupt while IF is 0");
-  asm volatile("sti; nop; nop; cli" : : : "memory");
+  TakeInterrupts();
   CheckEqual(InterruptCount(kSelfVector), 1, "self-IPI");
   WriteMsr(kX2apicIcr, kIcrVector);  // fixed, to id 0
-  asm volatile("sti; nop; nop; cli" : : : "memory");
+  TakeInterrupts();
   CheckEqual(InterruptCount(kIcrVector), 1, "IPI to itself through ICR");
 
   WriteMsr(kX2apicTimer, 2 << 17 | kDeadlineVector);

@@ -89,6 +89,13 @@ struct MsrResult {
 MsrResult ReadMsr(uint32_t index);
 bool WriteMsr(uint32_t index, uint64_t value);  // false: #GP
 
+// Takes what waits. Behind STI an interrupt waits for one instruction, and at the latest the exit
+// for RDMSR is where it comes: QEMU's VMRUN forgets STI's shadow, so that a hypervisor there
+// delivers nothing at once when an interrupt of the machine's own ended the guest's run just then.
+inline void TakeInterrupts() {
+  asm volatile("sti; nop; movl $0x802, %%ecx; rdmsr; nop; cli" : : : "rax", "rcx", "rdx", "memory");
+}
+
 // How often a vector of 32 to 255 came. The handler writes the x2APIC's EOI.
 uint64_t InterruptCount(uint8_t vector);
 

@@ -20,6 +20,7 @@
 #define CR4_PAE 0x20
 #define EFER 0xc0000080
 #define EFER_LME 0x100
+#define X2APIC_ID 0x802
 #define X2APIC_VERSION 0x803
 #define X2APIC_EOI 0x80b
 #define X2APIC_SELF_IPI 0x83f
@@ -89,6 +90,8 @@ probe:
   wrmsr
   sti
   nop
+  movl $X2APIC_ID, %ecx /* as TakeInterrupts */
+  rdmsr
   cli
   ret
 
@@ -246,6 +249,8 @@ real_mode:
   wrmsr
   sti
   nop
+  movl $X2APIC_ID, %ecx /* as TakeInterrupts */
+  rdmsr
   cli
   movw $1000, %cx
 1:
