@@ -28,7 +28,8 @@ namespace {
 
 std::string Word(uint32_t value) { return {reinterpret_cast<const char*>(&value), sizeof(value)}; }
 
-uint16_t g_pod = 0;  // whose frames are sent
+uint16_t g_pod = 0;           // whose frames are sent
+std::string g_configuration;  // of all pods
 
 void Send(NodeFrameType type, const std::string& payload) {
   const std::string frame = EncodeNodeFrame(type, g_pod, payload);
@@ -117,6 +118,7 @@ uint16_t CheckBundle(int argc, char** argv) {
       if (!entry.name.starts_with("pods/") || !entry.name.ends_with("/pod")) continue;
       const std::string pod(entry.name.substr(0, entry.name.size() - 3));
       if (bundle.Find(pod + "initramfs")) ++pods;
+      g_configuration.append(reinterpret_cast<const char*>(entry.data.data()), entry.data.size());
     }
   }
   if (pods > 0) return pods;
@@ -210,6 +212,10 @@ int Main(int argc, char** argv) {
     Exit(0);
   }
   Start();
+  if (mode == "configuration") {
+    SendAgent(AgentMessage::kStdout, g_configuration);
+    Exit(0);
+  }
   if (mode == "output") {
     std::string bytes;
     for (int i = 0; i < 1 << 20; ++i) bytes += static_cast<char>(i * 7 + (i >> 8));

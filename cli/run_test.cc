@@ -378,6 +378,17 @@ TEST_F(RunTest, SecondRunNeedsNoLayers) {
   EXPECT_EQ(WEXITSTATUS(Run("output").status), 7);
 }
 
+TEST_F(RunTest, CpuTimeReachesTheNode) {
+  const auto has = [](const CommandResult& result, const std::string& text) {
+    return result.output.find(text) != std::string::npos;
+  };
+  EXPECT_TRUE(has(Run("configuration", {App()}), "cpu_limit=0\ncpu_request=0\n"));
+  EXPECT_TRUE(has(Run("configuration", {"--cpus", "0.5", App()}), "cpu_limit=500\n"));
+  const std::string some = "    resources: {limits: {cpu: 750m}, requests: {cpu: 100m}}\n";
+  const CommandResult up = Up("configuration", {Manifest("a", some)});
+  EXPECT_TRUE(has(up, "cpu_limit=750\n") && has(up, "cpu_request=100\n")) << up.output;
+}
+
 TEST_F(RunTest, UpShowsWhoseLinesTheyAre) {
   const CommandResult result =
       Up("pods", {Manifest("web") + Manifest("worker-1"), Manifest("batch")});
