@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Bulkhead Authors
 
-// The world switch (AMD APM 2, 15.5). struct arch::Vcpu: where the general registers are, in the
-// order of abi::Gpr (RAX and RSP are in the control block), then two physical addresses.
+#include "arch/x86_64/world_switch.inc"
 
-#define VCPU_GPR 0
+// The world switch (AMD APM 2, 15.5). RAX and RSP are in the control block. struct arch::Vcpu: where
+// the general registers are, then two physical addresses.
+
 #define VCPU_VMCB 8
 #define VCPU_HOST_VMCB 16
 
@@ -16,13 +17,7 @@
   .global SvmEnter
   .balign 16
 SvmEnter:
-  push %rbp
-  push %rbx
-  push %r12
-  push %r13
-  push %r14
-  push %r15
-  push %rdi
+  push_ours
   clgi
   sti
   mov VCPU_VMCB(%rdi), %rax
@@ -30,38 +25,13 @@ SvmEnter:
 1:
   mov VCPU_VMCB(%rdi), %rax
   mov VCPU_GPR(%rdi), %rdi
-  mov 8(%rdi), %rcx
-  mov 16(%rdi), %rdx
-  mov 24(%rdi), %rbx
-  mov 40(%rdi), %rbp
-  mov 48(%rdi), %rsi
-  mov 64(%rdi), %r8
-  mov 72(%rdi), %r9
-  mov 80(%rdi), %r10
-  mov 88(%rdi), %r11
-  mov 96(%rdi), %r12
-  mov 104(%rdi), %r13
-  mov 112(%rdi), %r14
-  mov 120(%rdi), %r15
-  mov 56(%rdi), %rdi
+  load_gprs
   vmrun %rax
   xchg %rdi, (%rsp)                    // RAX is in the control block: free
   mov VCPU_GPR(%rdi), %rax
-  mov %rcx, 8(%rax)
-  mov %rdx, 16(%rax)
-  mov %rbx, 24(%rax)
-  mov %rbp, 40(%rax)
-  mov %rsi, 48(%rax)
-  mov %r8, 64(%rax)
-  mov %r9, 72(%rax)
-  mov %r10, 80(%rax)
-  mov %r11, 88(%rax)
-  mov %r12, 96(%rax)
-  mov %r13, 104(%rax)
-  mov %r14, 112(%rax)
-  mov %r15, 120(%rax)
+  store_gprs
   mov (%rsp), %rcx
-  mov %rcx, 56(%rax)
+  mov %rcx, GPR_RDI(%rax)
   mov %rdi, (%rsp)
   // Segment state is still the guest's: FastExit uses neither GS nor anything that needs it.
   call SvmFastExit
@@ -75,12 +45,7 @@ SvmEnter:
   cli
   stgi
   pop %rdi
-  pop %r15
-  pop %r14
-  pop %r13
-  pop %r12
-  pop %rbx
-  pop %rbp
+  pop_ours
   ret
 
   .section .note.GNU-stack, "", @progbits
