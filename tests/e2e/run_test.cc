@@ -319,7 +319,7 @@ TEST_P(Run, TraceShowsCallsAndExits) {
 TEST_P(Run, TheLeastMemoryIsEnough) {
   const auto refused = RunPod({"--memory", "16m", "example:hello"});
   EXPECT_TRUE(IsOneLine(*refused, 125, {"16 MiB of memory are too little", "--memory "}));
-  const std::string key = "--memory ";
+  const std::string key = "--memory to ";
   const size_t at = refused->err().find(key);
   ASSERT_NE(at, std::string::npos);
   const int least = std::atoi(refused->err().c_str() + at + key.size());
