@@ -42,7 +42,6 @@ struct RunOptions : NodeOptions {
   std::vector<std::string> command;  // replaces the image's Cmd; empty: the image's own
 
   uint64_t memory = uint64_t{512} << 20;  // bytes; a multiple of 4096
-  uint32_t cpus = 1;                      // virtual processors
   uint32_t cpu_limit = 0;                 // of a CPU's time, in thousandths; 0: none
   std::vector<std::string> env;           // NAME=VALUE, or NAME: taken from our own environment
   std::string workdir;                    // empty: the image's

@@ -36,7 +36,6 @@ TEST(Options, Defaults) {
   EXPECT_EQ(run.image, "example:hello");
   EXPECT_TRUE(run.command.empty());
   EXPECT_EQ(run.memory, uint64_t{512} << 20);
-  EXPECT_EQ(run.cpus, 1u);
   EXPECT_EQ(run.cpu_limit, 0u);
   EXPECT_EQ(run.hostname, "pod");
   EXPECT_FALSE(run.entrypoint.has_value());

@@ -35,7 +35,6 @@ absl::StatusOr<std::vector<PodRequest>> ReadPods(const std::vector<std::string>&
         return Failure(Printable(file), ": there is a pod ", pod.name, " in ",
                        Printable(other->second), ", too; give one of them another name");
       }
-      pod.memory_setting = "the memory limit of pod " + pod.name;
       pods.push_back(std::move(pod));
     }
   }

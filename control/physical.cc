@@ -70,11 +70,11 @@ Result<DriverPlatform::Msi> SupervisorPlatform::AllocateMsi(uint32_t device) {
   return Msi{message.value[0], static_cast<uint32_t>(message.value[1])};
 }
 
-MemoryUsage UsageOf(uint64_t process) {
+Usage UsageOf(uint64_t process) {
   const abi::Answer usage =
       call::ProcessControl(process, static_cast<uint64_t>(abi::ProcessOperation::kUsage), 0, 0);
   if (!usage.ok()) return {};
-  return {usage.value[0], usage.value[1], usage.value[2]};
+  return {usage.value[0], usage.value[1], usage.value[2], usage.value[3]};
 }
 
 Result<OwnMemory> AllocateMemory(AddressArea& area, uint64_t length) {

@@ -66,13 +66,15 @@ class SupervisorPlatform final : public DriverPlatform {
   uint64_t bits_;
 };
 
-// What a process may use, uses, and has used at most, in bytes. Zeros if `process` is no handle.
-struct MemoryUsage {
+// What a process may use, uses, and has used at most of memory, in bytes; the time its threads have
+// had, in counter ticks. Zeros if `process` is no handle.
+struct Usage {
   uint64_t limit = 0;
   uint64_t used = 0;
   uint64_t peak = 0;
+  uint64_t ticks = 0;
 };
-MemoryUsage UsageOf(uint64_t process);
+Usage UsageOf(uint64_t process);
 
 // Memory of `length` bytes, mapped readable and writable: its handle, and its bytes.
 struct OwnMemory {

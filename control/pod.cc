@@ -167,7 +167,7 @@ Status Pod::Start(const PodSupplies& supplies, std::string_view name, uint16_t i
     return Status::kCorrupt;
   }
 
-  const MemoryUsage before = UsageOf(abi::kSelf);
+  const Usage before = UsageOf(abi::kSelf);
   guest_memory_ = config.memory;
   const uint64_t quota = config.memory + kOverhead;
   const abi::Answer process = call::ProcessCreate(quota);
@@ -349,6 +349,8 @@ void Pod::GrantCredit(NodeChannel& channel) {
     granted_ += more;
   }
 }
+
+uint64_t Pod::CpuTicks() const { return UsageOf(process_).ticks; }
 
 uint64_t Pod::VmmMemory() const { return UsageOf(process_).peak - guest_memory_ + held_; }
 

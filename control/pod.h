@@ -64,6 +64,8 @@ class Pod {
   // What the VMM has used at most beyond the guest's memory, in bytes: its process, and what the
   // supervisor holds for it.
   uint64_t VmmMemory() const;
+  // The time that guest and VMM have had, in counter ticks.
+  uint64_t CpuTicks() const;
 
   bool running() const { return process_ != 0; }
   bool process_ended() const;

@@ -178,7 +178,7 @@ void Supervisor::StartPod(uint16_t index, std::string_view name) {
   Text<300>& why = not_started_[index];
   if (pods_[index].Start(supplies, name, index, ActivityBit(index), EndedBit(index), why) ==
       Status::kOk) {
-    memory_logged_[index] = false;
+    usage_logged_[index] = false;
     return;
   }
   Text<400> line;
@@ -253,14 +253,18 @@ bool Supervisor::AllEnded() const {
 
 // Beyond the guests' memory and the bundle; as soon as the pod has ended, though its last output
 // may take time yet.
-void Supervisor::LogMemory(const Pod& ended) {
-  bool& logged = memory_logged_[static_cast<size_t>(&ended - pods_.data())];
+void Supervisor::LogUsage(const Pod& ended) {
+  bool& logged = usage_logged_[static_cast<size_t>(&ended - pods_.data())];
   if (logged) return;
   logged = true;
   Text<200> line;
   line << "bulkhead: memory: hypervisor " << info_.hypervisor_bytes << ", supervisor "
        << own_memory_ << ", pod " << ended.name() << " vmm " << ended.VmmMemory() << " bytes";
   Log(line.view());
+  Text<200> cpu;
+  cpu << "bulkhead: cpu: pod " << ended.name() << ' '
+      << ended.CpuTicks() / (info_.counter_hz / 1000) << " ms";
+  Log(cpu.view());
 }
 
 void Supervisor::WaitForWork(uint64_t deadline) {
@@ -287,7 +291,7 @@ void Supervisor::Serve() {
       if (!pod.running()) continue;
       // First whether it has ended, then what it said: nothing comes after that.
       const bool ended = pod.process_ended();
-      if (ended) LogMemory(pod);
+      if (ended) LogUsage(pod);
       const bool all = pod.PassOutput(channel_);
       pod.GrantCredit(channel_);
       if (ended && all) pod.Finish(channel_);

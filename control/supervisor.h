@@ -74,7 +74,7 @@ class Supervisor final : private NodeChannel::Handler, private NodeLink {
   bool AllEnded() const;
   // Nothing is left to do for anybody.
   bool Over() const { return AllEnded() && !stay_; }
-  void LogMemory(const Pod& ended);
+  void LogUsage(const Pod& ended);
   void Report(std::string_view error);
   void ReportBrokenChannel();
   // Sends what is queued and that the node ends; waits until it is all sent, while it goes on.
@@ -96,8 +96,8 @@ class Supervisor final : private NodeChannel::Handler, private NodeLink {
   SeedPool seeds_;
   uint64_t own_memory_ = 0;  // bytes charged to the supervisor for itself, not for pods
   std::array<Pod, kMaxPods> pods_;
-  std::array<bool, kMaxPods> memory_logged_ = {};  // of pods_
-  std::array<Text<300>, kMaxPods> not_started_;    // why, until the channel has taken it
+  std::array<bool, kMaxPods> usage_logged_ = {};  // of pods_
+  std::array<Text<300>, kMaxPods> not_started_;   // why, until the channel has taken it
   uint16_t pod_count_ = 0;
   uint16_t first_pod_ = 0;  // whose output goes first
   bool stay_ = false;       // though every pod has ended: some may be started again

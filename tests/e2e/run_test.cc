@@ -302,6 +302,10 @@ TEST_P(Run, VerboseSpeaksOnStderrOnly) {
   EXPECT_EQ(run->out(), kHello);
   EXPECT_NE(run->err().find("node: "), std::string::npos) << run->err();
   EXPECT_NE(run->err().find("kernel: "), std::string::npos) << run->err();
+  const std::string cpu = "node: bulkhead: cpu: pod pod ";
+  const size_t at = run->err().find(cpu);
+  ASSERT_NE(at, std::string::npos) << run->err();
+  EXPECT_GT(std::atoi(run->err().c_str() + at + cpu.size()), 0) << run->err();
 }
 
 TEST_P(Run, TraceShowsCallsAndExits) {
