@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "arch/context.h"
+#include "arch/cpu.h"
 
 namespace bulkhead::arch {
 
@@ -19,9 +20,15 @@ namespace bulkhead::arch {
 [[noreturn]] void HandlePreemption();
 [[noreturn]] void HandleUserFault(UserContext& context, uint64_t fault_address);
 
-// From user mode, from a guest's exit or from the idle loop; these return.
+// From user mode, from a guest's exit or from the idle loop; these return. HandleKick: another CPU
+// called Kick for this one.
 void HandleTimer();
 void HandleInterrupt(unsigned vector);
+void HandleKick();
+
+// A CPU that StartCpu started comes here, on its own stack, with its arch::Cpu initialized by
+// InitializeCpu still to be done.
+[[noreturn]] void EnterStartedCpu(Cpu& cpu);
 
 // For the report of the hypervisor's own crash: writes the newest entries of the trace to the log.
 void ReportLastTrace();

@@ -79,6 +79,16 @@ bool Firmware::ReadTables(PciHost& out, TextWriter& why) {
   return wrong == nullptr;
 }
 
+uint32_t Firmware::FindProcessors(std::span<uint64_t> ids) {
+  uint32_t count = 0;
+  if (have_tables_) {
+    if (const AcpiError error = tables_.ReadProcessors(ids, count); !error.ok()) LogError(error);
+  } else if (have_tree_) {
+    count = tree_.ReadProcessors(ids);
+  }
+  return count;
+}
+
 std::span<const std::byte> Firmware::Seed() const {
   return have_tree_ ? tree_.Seed() : std::span<const std::byte>();
 }

@@ -31,6 +31,9 @@ class Firmware {
   // Where PCI devices are. False: not to be found out, and `why` says why.
   bool FindPciHost(PciHost& out, TextWriter& why);
 
+  // The machine's processors, as AcpiTables::ReadProcessors.
+  uint32_t FindProcessors(std::span<uint64_t> ids);
+
   // Random bytes that firmware gave for seeding; empty if there are none.
   std::span<const std::byte> Seed() const;
 

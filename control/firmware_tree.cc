@@ -217,6 +217,23 @@ FirmwareTreeError FirmwareTree::ReadPciHost(PciHost& out) const {
   return error;
 }
 
+uint32_t FirmwareTree::ReadProcessors(std::span<uint64_t> ids) const {
+  const int cpus = fdt_path_offset(tree_, "/cpus");
+  if (cpus < 0) return 0;
+  uint32_t count = 0;
+  int node = 0;
+  fdt_for_each_subnode(node, tree_, cpus) {
+    uint64_t id = 0;
+    if (devicetree::TextProperty(tree_, node, "device_type") == "cpu" &&
+        devicetree::TextProperty(tree_, node, "enable-method") == "psci" &&
+        devicetree::IsAvailable(tree_, node) && count < ids.size() &&
+        devicetree::NumberProperty(tree_, node, "reg", id)) {
+      ids[count++] = id;
+    }
+  }
+  return count;
+}
+
 std::span<const std::byte> FirmwareTree::Seed() const {
   const int chosen = fdt_path_offset(tree_, "/chosen");
   if (chosen < 0) return {};

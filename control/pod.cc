@@ -37,12 +37,16 @@ uint64_t TakeFileAddress(uint64_t* next, uint64_t physical, uint64_t length) {
   return start;
 }
 
-// The pod's request is its weight among all pods; who asks for nothing has a small one, and nobody
-// less.
-Status SetShare(uint64_t process, const PodConfig& config) {
-  const uint64_t weight = std::max(config.cpu_request, abi::kDefaultWeight);
+// The pod's request is its weight among all pods of its CPU; who asks for nothing has a small one,
+// and nobody less.
+uint32_t WeightOf(const PodConfig& config) {
+  return std::max(static_cast<uint32_t>(config.cpu_request), abi::kDefaultWeight);
+}
+
+Status SetShare(uint64_t process, const PodConfig& config, uint32_t cpu) {
+  const uint64_t share = abi::Share(WeightOf(config), static_cast<uint32_t>(config.cpu_limit));
   return call::ProcessControl(process, static_cast<uint64_t>(abi::ProcessOperation::kSetShare),
-                              weight, config.cpu_limit)
+                              share, cpu)
       .status;
 }
 static_assert(kMaxPodCpuShare <= abi::kWholeCpu);
@@ -192,7 +196,11 @@ Status Pod::Start(const PodSupplies& supplies, std::string_view name, uint16_t i
   std::memcpy(startup.command_line, config.cmdline.data(), config.cmdline.size());
 
   const auto prepare = [&]() -> Status {
-    BULKHEAD_RETURN_IF_ERROR(SetShare(process_, config));
+    placement_ = supplies.placement;
+    weight_ = WeightOf(config);
+    cpu_ = placement_->Take(weight_);
+    startup.cpu = cpu_;
+    BULKHEAD_RETURN_IF_ERROR(SetShare(process_, config, cpu_));
     BULKHEAD_RETURN_IF_ERROR(LoadVmm(supplies));
     Text<256> kernel;
     FilePath(config.kernel, "kernel", kernel);
@@ -222,7 +230,7 @@ Status Pod::Start(const PodSupplies& supplies, std::string_view name, uint16_t i
         process_, static_cast<uint64_t>(abi::ProcessOperation::kWatch), supplies.event, ended_bit);
     if (!watch.ok()) return watch.status;
     const abi::Answer thread = call::ThreadCreate(process_, supplies.vmm->entry(), kStackTop,
-                                                  kStartupAddress, kVmmPriority);
+                                                  kStartupAddress, kVmmPriority, cpu_);
     if (!thread.ok()) return thread.status;
     (void)call::HandleClose(thread.value[0]);
     return Status::kOk;
@@ -406,6 +414,8 @@ bool Pod::Finish(NodeChannel& channel) {
 void Pod::GiveBack() {
   (void)call::ProcessControl(process_, static_cast<uint64_t>(abi::ProcessOperation::kKill), 0, 0);
   (void)call::HandleClose(process_);
+  if (weight_ != 0) placement_->Give(cpu_, weight_);
+  weight_ = 0;
   if (event_ != 0) (void)call::HandleClose(event_);
   for (OwnMemory* memory : {&output_memory_, &input_memory_}) {
     if (memory->handle != 0) FreeMemory(*memory);

@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "boot/bundle.h"
 #include "boot/elf.h"
+#include "control/placement.h"
 #include "control/node_channel.h"
 #include "control/physical.h"
 #include "control/sha256.h"
@@ -29,6 +30,7 @@ struct PodSupplies {
   uint64_t bundle_memory;  // handle of the Memory that holds the bundle
   uint64_t bundle_physical;
   const ElfImage* vmm;
+  Placement* placement;
   AddressArea* area;
   uint64_t counter_hz;
   uint64_t wall_clock;  // as VmmStartup::wall_clock
@@ -87,6 +89,9 @@ class Pod {
   std::string_view name_;
   uint16_t index_ = 0;
   AddressArea* area_ = nullptr;
+  Placement* placement_ = nullptr;
+  uint32_t cpu_ = 0;     // where it runs
+  uint64_t weight_ = 0;  // there; 0: nowhere
   uint64_t process_ = 0;  // handle; 0: not running
   uint64_t event_ = 0;    // handle of the VMM's event
   OwnMemory output_memory_;

@@ -169,6 +169,7 @@ void Supervisor::StartPod(uint16_t index, std::string_view name) {
       .bundle_memory = bundle_memory_,
       .bundle_physical = info_.bundle_physical,
       .vmm = &vmm_,
+      .placement = &placement_,
       .area = &area_,
       .counter_hz = info_.counter_hz,
       .wall_clock = WallClock(),
@@ -199,6 +200,25 @@ bool Supervisor::ReportNotStarted(uint16_t index) {
                     std::span<const std::byte>(payload).first(sizeof(end) + why.size()));
   if (sent) not_started_[index].Clear();
   return sent;
+}
+
+void Supervisor::StartCpus() {
+  std::array<uint64_t, abi::kMaxCpus> ids;
+  const uint32_t found = firmware_.FindProcessors(ids);
+  uint32_t running = 1;
+  for (const uint64_t id : std::span(ids).first(found)) {
+    const abi::Answer answer =
+        call::SystemControl(static_cast<uint64_t>(abi::SystemOperation::kStartCpu), id, 0, 0);
+    if (answer.ok()) ++running;
+    if (answer.ok() || answer.status == Status::kExists) continue;
+    Text<128> line;
+    line << "bulkhead: processor " << Hex{id} << " does not start: " << StatusName(answer.status);
+    Log(line.view());
+  }
+  placement_.SetCpus(running);
+  Text<64> line;
+  line << "bulkhead: " << running << (running == 1 ? " processor" : " processors");
+  Log(line.view());
 }
 
 void Supervisor::StartPods() {
@@ -334,6 +354,7 @@ void Supervisor::PowerOff() {
 
 void Supervisor::Run() {
   firmware_.Open(info_);
+  StartCpus();
   OpenLink();
   if (OpenBundle()) {
     GatherSeeds();

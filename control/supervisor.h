@@ -20,6 +20,7 @@
 #include "control/firmware.h"
 #include "control/node_channel.h"
 #include "control/physical.h"
+#include "control/placement.h"
 #include "control/pod.h"
 #include "control/seed_pool.h"
 #include "control/uart_link.h"
@@ -63,6 +64,8 @@ class Supervisor final : private NodeChannel::Handler, private NodeLink {
   void AddBundleSeed();
   // Nanoseconds since 1970 when the machine's counter was zero; 0: not known.
   uint64_t WallClock() const;
+  // All that the firmware lists.
+  void StartCpus();
   void StartPods();
   void StartPod(uint16_t index, std::string_view name);
   // Says so, once the channel has room; false: it has none.
@@ -94,6 +97,7 @@ class Supervisor final : private NodeChannel::Handler, private NodeLink {
   uint64_t bundle_memory_ = 0;
   ElfImage vmm_;
   SeedPool seeds_;
+  Placement placement_;
   uint64_t own_memory_ = 0;  // bytes charged to the supervisor for itself, not for pods
   std::array<Pod, kMaxPods> pods_;
   std::array<bool, kMaxPods> usage_logged_ = {};  // of pods_

@@ -258,10 +258,10 @@ TEST_F(AddressSpaceTest, RightsOfTheCapabilityBoundTheMapping) {
 TEST_F(AddressSpaceTest, TheActiveSpaceIsLeftWhenItShrinks) {
   const uint64_t memory = Memory(kPageSize);
   MapAll(kAddress, memory, 0, kPageSize);
-  node_.node().cpu.space = child_.process;
+  node_.node().boot_cpu.space = child_.process;
   arch::ActivateAddressSpace(child_.process->space.root());
   UnmapAll(kAddress, memory, kPageSize);
-  EXPECT_EQ(node_.node().cpu.space, nullptr);
+  EXPECT_EQ(node_.node().boot_cpu.space, nullptr);
   EXPECT_EQ(node_.machine().active_root, arch::KernelRoot());
 }
 

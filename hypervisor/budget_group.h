@@ -4,8 +4,8 @@
 #ifndef BULKHEAD_HYPERVISOR_BUDGET_GROUP_H_
 #define BULKHEAD_HYPERVISOR_BUDGET_GROUP_H_
 
-// What the threads of one process have of a CPU together, and queues of such groups. With several
-// CPUs a process has one for each of them.
+// What the threads of one process have of a CPU together, and queues of such groups. A process has
+// one for each CPU that it may run on.
 
 #include <array>
 #include <cstdint>
@@ -15,6 +15,7 @@
 
 namespace bulkhead {
 
+struct Cpu;
 class GroupQueue;
 
 class BudgetGroup {
@@ -23,7 +24,10 @@ class BudgetGroup {
   static constexpr uint32_t kFirst = 0;
 
   // `weight`: kFirst, or as SetShare takes it.
-  explicit BudgetGroup(uint32_t weight) : weight_(weight) {}
+  BudgetGroup(Cpu& cpu, uint32_t weight) : cpu(cpu), weight_(weight) {}
+
+  Cpu& cpu;
+  BudgetGroup* next_of_process = nullptr;
 
   // `weight`: the group's part among those that want to run, 1 to kWholeCpu. `ceiling`: what it may
   // have at most of a period, in thousandths; 0: everything. A new ceiling holds from the next

@@ -60,7 +60,7 @@ CallResult DispatchCall(Node& node, Thread& caller, const arch::UserContext& con
   uint64_t arguments[6];
   for (int i = 0; i < 6; ++i) arguments[i] = context.Argument(i);
   const uint64_t number = context.CallNumber();
-  node.cpu.trace.Add(arch::Now(), TraceKind::kCall, static_cast<uint32_t>(number), arguments[0]);
+  ThisCpu().trace.Add(arch::Now(), TraceKind::kCall, static_cast<uint32_t>(number), arguments[0]);
   return Calls(node).Dispatch(caller, number, arguments);
 }
 

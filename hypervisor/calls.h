@@ -50,12 +50,13 @@ class Calls {
                         uint64_t offset, uint64_t length, uint64_t rights);
   CallResult ProcessControl(Thread& caller, Process& process, uint64_t operation,
                             uint64_t argument0, uint64_t argument1);
+  CallResult SetShare(Thread& caller, Process& process, uint64_t share, uint64_t index);
   CallResult ProcessExit(Thread& caller, uint64_t code);
   CallResult HandleGrant(Thread& caller, Process& process, uint64_t source, uint64_t rights,
                          uint64_t badge);
   CallResult HandleClose(Thread& caller, uint64_t handle);
   CallResult ThreadCreate(Thread& caller, Process& process, uint64_t entry, uint64_t stack,
-                          uint64_t argument, uint64_t priority);
+                          uint64_t argument, uint64_t priority, uint64_t cpu);
   // calls_memory.cc
   CallResult MemoryCreate(Thread& caller, uint64_t size);
   CallResult MemoryPhysical(Thread& caller, uint64_t physical, uint64_t size, uint64_t caching);

@@ -23,13 +23,13 @@ CallResult Calls::EventWait(Thread& caller, Event& event, uint64_t deadline) {
     return bits;
   }
   if (deadline == 0 || deadline <= arch::Now()) return Status::kTimedOut;
-  Block(node_, caller, &event.waiters, &event, deadline);
+  Block(caller, &event.waiters, &event, deadline);
   return CallResult::Pending();
 }
 
 CallResult Calls::EventInterrupt(Thread& caller, Event& event, uint64_t bits, uint64_t device) {
   if (!IsSystem(caller)) return Status::kDenied;
-  const Result<arch::Message> message = arch::AllocateMessage(node_.cpu.arch, device);
+  const Result<arch::Message> message = arch::AllocateMessage(node_.boot_cpu, device);
   if (!message.ok()) return message.status();
   Retain(event);
   node_.interrupts[message->vector] = {&event, bits};
@@ -67,11 +67,11 @@ CallResult Calls::ChannelCall(Thread& caller, Channel& channel, uint64_t word0, 
   caller.badge = capability != nullptr ? capability->badge : 0;
   Thread* receiver = channel.receivers.front();
   if (receiver != nullptr && channel.answering.empty()) {
-    Block(node_, caller, &channel.answering, &channel, abi::kNever);
+    Block(caller, &channel.answering, &channel, abi::kNever);
     Deliver(*receiver, caller);
     Wake(node_, *receiver);
   } else {
-    Block(node_, caller, &channel.callers, &channel, abi::kNever);
+    Block(caller, &channel.callers, &channel, abi::kNever);
   }
   return CallResult::Pending();
 }
@@ -89,7 +89,7 @@ CallResult Calls::ChannelReceive(Thread& caller, Channel& channel, uint64_t repl
     return CallResult(next->message[0], next->message[1], next->message[2], next->badge);
   }
   if (!channel.receivers.empty()) return Status::kBusy;
-  Block(node_, caller, &channel.receivers, &channel, abi::kNever);
+  Block(caller, &channel.receivers, &channel, abi::kNever);
   return CallResult::Pending();
 }
 

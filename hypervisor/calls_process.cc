@@ -31,16 +31,10 @@ CallResult Calls::ProcessMap(Thread& caller, Process& process, uint64_t address,
                              uint64_t offset, uint64_t length, uint64_t rights) {
   if (process.end != abi::ProcessEnd::kRunning) return Status::kEnded;
   if (!RangeWithin(address, length, abi::kUserTop)) return Status::kInvalidArgument;
-  // A part is at most a few hundred pages: forgetting everything is the cheaper flush.
-  const auto flush = [&] {
-    if (node_.cpu.space != &process) return;
-    arch::ActivateAddressSpace(arch::KernelRoot());
-    node_.cpu.space = nullptr;
-  };
   if (rights == 0) {
     const Result<uint64_t> left = process.space.Unmap(address, length, process.arena,
                                                       [&](Memory& gone) { Release(node_, gone); });
-    flush();
+    FlushAddressSpace(node_, process);
     return left;
   }
   const bool write = (rights & abi::kWrite) != 0;
@@ -54,8 +48,35 @@ CallResult Calls::ProcessMap(Thread& caller, Process& process, uint64_t address,
       address, memory, offset, length, {.write = write, .execute = execute, .user = true},
       process.arena, node_.pages);
   // A failure frees empty tables again; the processor may have walked into them by speculation.
-  if (!done.ok()) flush();
+  if (!done.ok()) FlushAddressSpace(node_, process);
   return done;
+}
+
+namespace {
+
+uint64_t TimeUsed(const Process& process) {
+  uint64_t ticks = 0;
+  for (const BudgetGroup* group = process.groups; group != nullptr;
+       group = group->next_of_process) {
+    ticks += group->used();
+  }
+  return ticks;
+}
+
+}  // namespace
+
+CallResult Calls::SetShare(Thread& caller, Process& process, uint64_t share, uint64_t index) {
+  // A process holds a capability for itself, but its share is its maker's to say.
+  if (!IsSystem(caller) || process.owner() == nullptr) return Status::kDenied;
+  const auto weight = static_cast<uint32_t>(share);
+  const auto ceiling = static_cast<uint32_t>(share >> 32);
+  if (weight == 0 || weight > abi::kWholeCpu || ceiling > abi::kWholeCpu ||
+      index >= node_.cpu_count) {
+    return Status::kInvalidArgument;
+  }
+  const Status status = bulkhead::SetShare(process, *node_.cpus[index], weight, ceiling);
+  if (status != Status::kOk) return status;
+  return uint64_t{0};
 }
 
 CallResult Calls::ProcessControl(Thread& caller, Process& process, uint64_t operation,
@@ -86,15 +107,9 @@ CallResult Calls::ProcessControl(Thread& caller, Process& process, uint64_t oper
                         process.id);
     case abi::ProcessOperation::kUsage:
       return CallResult(process.quota.limit() << kPageShift, process.quota.used() << kPageShift,
-                        process.quota.peak() << kPageShift, process.group.used());
+                        process.quota.peak() << kPageShift, TimeUsed(process));
     case abi::ProcessOperation::kSetShare:
-      // A process holds a capability for itself, but its share is its maker's to say.
-      if (!IsSystem(caller) || process.owner() == nullptr) return Status::kDenied;
-      if (argument0 == 0 || argument0 > abi::kWholeCpu || argument1 > abi::kWholeCpu) {
-        return Status::kInvalidArgument;
-      }
-      process.group.SetShare(static_cast<uint32_t>(argument0), static_cast<uint32_t>(argument1));
-      return uint64_t{0};
+      return SetShare(caller, process, argument0, argument1);
   }
   return Status::kInvalidArgument;
 }
@@ -133,13 +148,14 @@ CallResult Calls::HandleClose(Thread& caller, uint64_t handle) {
 }
 
 CallResult Calls::ThreadCreate(Thread& caller, Process& process, uint64_t entry, uint64_t stack,
-                               uint64_t argument, uint64_t priority) {
-  if (priority >= abi::kPriorities || entry >= abi::kUserTop || stack > abi::kUserTop) {
+                               uint64_t argument, uint64_t priority, uint64_t cpu) {
+  if (priority >= abi::kPriorities || entry >= abi::kUserTop || stack > abi::kUserTop ||
+      cpu >= node_.cpu_count) {
     return Status::kInvalidArgument;
   }
   if (priority > caller.priority) return Status::kDenied;
-  const Result<Thread*> made =
-      CreateThread(node_, caller.process, process, static_cast<uint32_t>(priority));
+  const Result<Thread*> made = CreateThread(node_, caller.process, process, *node_.cpus[cpu],
+                                            static_cast<uint32_t>(priority));
   if (!made.ok()) return made.status();
   Thread& thread = **made;
   const CallResult result = Install(caller, thread);
@@ -151,7 +167,7 @@ CallResult Calls::ThreadCreate(Thread& caller, Process& process, uint64_t entry,
     return result;
   }
   thread.context.Start(entry, stack, argument);
-  node_.cpu.scheduler.MakeReady(thread);
+  MakeReady(thread);
   return result;
 }
 

@@ -10,6 +10,7 @@
 #include "base/align.h"
 #include "hypervisor/calls.h"
 #include "hypervisor/machine.h"
+#include "hypervisor/start_cpu.h"
 
 namespace bulkhead {
 namespace {
@@ -78,6 +79,8 @@ CallResult Calls::SystemControl(Thread& caller, uint64_t operation, uint64_t arg
       arch::ResetMachine();
     case abi::SystemOperation::kPowerOff:
       return arch::PowerOffMachine();
+    case abi::SystemOperation::kStartCpu:
+      return StartCpu(node_, argument0);
     case abi::SystemOperation::kDumpTrace:
       DumpTrace(node_);
       return uint64_t{0};

@@ -230,11 +230,11 @@ TEST_F(CallChecksTest, QuotaMovesAndComesBack) {
 
 // What the node's only child has of a second, in thousandths, while nobody else wants anything.
 uint64_t RunForASecond(FakeNode& node, const Process& child) {
-  const uint64_t second = 10 * Scheduler::kSlicesPerPeriod * node.node().cpu.scheduler.slice();
+  const uint64_t second = 10 * Scheduler::kSlicesPerPeriod * node.node().boot_cpu.scheduler.slice();
   uint64_t used = 0;
   for (const uint64_t end = node.machine().now + second; node.machine().now < end;) {
-    const Thread* thread = ChooseThread(node.node(), node.machine().now);
-    const uint64_t next = std::min(end, node.node().cpu.scheduler.NextChange());
+    const Thread* thread = ChooseThread(node.node(), node.node().boot_cpu, node.machine().now);
+    const uint64_t next = std::min(end, node.node().boot_cpu.scheduler.NextChange());
     if (thread != nullptr && &thread->process == &child) used += next - node.machine().now;
     node.machine().now = next;
   }
@@ -245,17 +245,21 @@ TEST_F(CallChecksTest, ShareIsTheMakersToSet) {
   const FakeNode::Child child = node_.MakeChild(FakeNode::kMiB);
   const auto set = static_cast<uint64_t>(abi::ProcessOperation::kSetShare);
   const auto status = [&](uint64_t weight, uint64_t ceiling) {
-    return node_.StatusOf(Call::kProcessControl, {child.handle, set, weight, ceiling});
+    return node_.StatusOf(Call::kProcessControl,
+                          {child.handle, set, weight | ceiling << 32, uint64_t{0}});
   };
   EXPECT_EQ(status(1, 0), Status::kOk);
   EXPECT_EQ(status(abi::kWholeCpu, abi::kWholeCpu), Status::kOk);
-  constexpr uint64_t kTooMuch[] = {abi::kWholeCpu + 1, (uint64_t{1} << 32) + 1, ~uint64_t{0}};
+  constexpr uint64_t kTooMuch[] = {abi::kWholeCpu + 1, ~uint32_t{0}};
   for (const uint64_t bad : kTooMuch) {
     EXPECT_EQ(status(bad, 0), Status::kInvalidArgument) << bad;
     EXPECT_EQ(status(1, bad), Status::kInvalidArgument) << bad;
   }
   EXPECT_EQ(status(0, 0), Status::kInvalidArgument);
   EXPECT_EQ(status(500, 250), Status::kOk);
+  EXPECT_EQ(node_.StatusOf(Call::kProcessControl, {child.handle, set, 1, 1}),
+            Status::kInvalidArgument)
+      << "there is one CPU";
 
   // The child holds a capability for itself with all the rights that the call asks for, and may
   // have been given one for another.

@@ -12,7 +12,8 @@ CallResult Calls::VmCreate(Thread& caller) {
   const Result<VirtualMachine*> made = Create<VirtualMachine>(caller.process);
   if (!made.ok()) return made.status();
   VirtualMachine& vm = **made;
-  const Status status = vm.space.Initialize(caller.process.arena);
+  Status status = vm.tag.Take();
+  if (status == Status::kOk) status = vm.space.Initialize(caller.process.arena);
   if (status != Status::kOk) {
     Release(node_, vm);
     return status;
@@ -28,17 +29,18 @@ CallResult Calls::VmMap(Thread& caller, VirtualMachine& vm, uint64_t address, Me
   if (rights == 0) {
     const Result<uint64_t> left =
         vm.space.Unmap(address, length, owner.arena, [&](Memory& gone) { Release(node_, gone); });
-    for (Vcpu* vcpu : vm.vcpus) {
-      if (vcpu != nullptr) vcpu->arch.FlushGuestTlb();
-    }
+    FlushGuestTlbs(vm);
     return left;
   }
   if (!RangeWithin(offset, length, memory.size())) return Status::kInvalidArgument;
   if (!MayMap(caller, memory, rights)) return Status::kDenied;
-  return vm.space.Map(
+  const Result<uint64_t> done = vm.space.Map(
       address, memory, offset, length,
       {.write = (rights & abi::kWrite) != 0, .execute = (rights & abi::kExecute) != 0}, owner.arena,
       node_.pages);
+  // As in ProcessMap: what a failure freed, a processor may have seen.
+  if (!done.ok()) FlushGuestTlbs(vm);
+  return done;
 }
 
 CallResult Calls::VcpuCreate(Thread& caller, VirtualMachine& vm, uint64_t id, Memory& state) {

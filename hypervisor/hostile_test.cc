@@ -188,9 +188,9 @@ TEST_P(HostileTest, CannotHurtAnybodyElse) {
     MaybeWake(*thread);
     if (thread->state == Thread::State::kReady && thread->vcpu == nullptr) RandomCall(*thread);
     node_.machine().now += random_() % 500;
-    if (Thread* chosen = ChooseThread(node_.node(), node_.machine().now);
+    if (Thread* chosen = ChooseThread(node_.node(), node_.node().boot_cpu, node_.machine().now);
         chosen != nullptr && chosen->vcpu != nullptr) {
-      RunGuest(node_.node(), *chosen);
+      node_.RunGuest(*chosen);
     }
     if (random_() % 20 == 0) node_.Do(Call::kEventSignal, {event, 1});
     ASSERT_LE(hostile.process->quota.used(), hostile.process->quota.limit());

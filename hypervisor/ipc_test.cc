@@ -69,15 +69,15 @@ TEST_F(IpcTest, WaitsTimeOut) {
   const uint64_t now = node_.machine().now;
   EXPECT_EQ(Wait(thread_, event, now).status, Status::kTimedOut);
   EXPECT_TRUE(Wait(thread_, event, now + 50).pending);
-  EXPECT_EQ(ChooseThread(node_.node(), now), &node_.root_thread());
+  EXPECT_EQ(ChooseThread(node_.node(), node_.node().boot_cpu, now), &node_.root_thread());
   EXPECT_EQ(node_.machine().timer, now + 50);
-  EXPECT_TRUE(node_.node().cpu.scheduler.settled());
+  EXPECT_TRUE(node_.node().boot_cpu.scheduler.settled());
   node_.machine().now = now + 49;
   arch::HandleTimer();
-  EXPECT_FALSE(node_.node().cpu.scheduler.settled()) << "the timer has to be set again";
+  EXPECT_FALSE(node_.node().boot_cpu.scheduler.settled()) << "the timer has to be set again";
   EXPECT_TRUE(Now(thread_).pending);
   node_.machine().now = now + 50;
-  arch::HandleTimer();
+  node_.Turn(node_.node().boot_cpu);
   EXPECT_EQ(Now(thread_).status, Status::kTimedOut);
   EXPECT_FALSE(Now(thread_).pending);
   // It does not wait any more: the bits stay.
@@ -89,7 +89,7 @@ TEST_F(IpcTest, SignalBeforeTheDeadlineCancelsIt) {
   const uint64_t handle = node_.Grant(child_, event);
   EXPECT_TRUE(Wait(thread_, handle, node_.machine().now + 50).pending);
   node_.Do(Call::kEventSignal, {event, 4});
-  EXPECT_EQ(node_.node().cpu.timeouts.Next(), abi::kNever);
+  EXPECT_EQ(node_.node().boot_cpu.timeouts.Next(), abi::kNever);
   EXPECT_EQ(Now(thread_).value[0], 4u);
 }
 
@@ -104,7 +104,7 @@ TEST_F(IpcTest, EventOutlivesItsHandlesWhileSomebodyWaits) {
   EXPECT_TRUE(node_.Call(other, Call::kHandleClose, {handle}).ok());
   node_.Settle();
   node_.machine().now = deadline;
-  arch::HandleTimer();
+  node_.Turn(node_.node().boot_cpu);
   EXPECT_EQ(Now(thread_).status, Status::kTimedOut);
   node_.Settle();
   EXPECT_LE(before.free_pages - node_.GetUsage().free_pages, 2u);
@@ -293,7 +293,7 @@ TEST_F(EndTest, FaultIsReportedAndLogged) {
   ASSERT_EQ(Watch(Event(), 1), Status::kOk);
   Thread* chosen = &node_.root_thread();
   EXPECT_TRUE(Wait(*chosen, Event()).pending);
-  ASSERT_EQ(ChooseThread(node_.node(), node_.machine().now), &thread_);
+  ASSERT_EQ(ChooseThread(node_.node(), node_.node().boot_cpu, node_.machine().now), &thread_);
   thread_.context.fault = 14;
   EXPECT_THROW(arch::HandleUserFault(thread_.context, 0xbad), arch::fake::Idle);
   EXPECT_EQ(child_.process->end, abi::ProcessEnd::kFaulted);
@@ -319,11 +319,11 @@ TEST_F(EndTest, KillsItself) {
   Thread& waiting = node_.MakeThread(child_.handle);
   const uint64_t event = node_.Grant(child_, Event());
   EXPECT_TRUE(Wait(waiting, event, 100000).pending);
-  ASSERT_EQ(ChooseThread(node_.node(), node_.machine().now), &node_.root_thread());
+  ASSERT_EQ(ChooseThread(node_.node(), node_.node().boot_cpu, node_.machine().now), &node_.root_thread());
   node_.Call(thread_, Call::kProcessControl, {abi::kSelf, Operation(abi::ProcessOperation::kKill)});
   EXPECT_EQ(thread_.state, Thread::State::kDead);
   EXPECT_EQ(waiting.state, Thread::State::kDead);
-  EXPECT_EQ(node_.node().cpu.timeouts.Next(), abi::kNever);
+  EXPECT_EQ(node_.node().boot_cpu.timeouts.Next(), abi::kNever);
 }
 
 TEST_F(EndTest, WhoWatchesItselfWithItsOwnEventIsNotKept) {
@@ -343,11 +343,11 @@ TEST_F(EndTest, WhoWatchesItselfWithItsOwnEventIsNotKept) {
 // A thread that spins alone must not keep the reaper from its work.
 TEST_F(EndTest, ReaperGoesOnWhileAThreadRunsAlone) {
   for (int i = 0; i < 200; ++i) node_.Call(thread_, Call::kEventCreate);
-  ASSERT_EQ(ChooseThread(node_.node(), node_.machine().now), &node_.root_thread());
+  ASSERT_EQ(ChooseThread(node_.node(), node_.node().boot_cpu, node_.machine().now), &node_.root_thread());
   node_.Kill(child_);
   int turns = 0;
   while (!node_.node().reaper.idle()) {
-    ASSERT_EQ(ChooseThread(node_.node(), node_.machine().now), &node_.root_thread());
+    ASSERT_EQ(ChooseThread(node_.node(), node_.node().boot_cpu, node_.machine().now), &node_.root_thread());
     if (node_.node().reaper.idle()) break;
     ASSERT_NE(node_.machine().timer, abi::kNever) << "nothing would ever come back here";
     node_.machine().now = node_.machine().timer;
@@ -358,7 +358,7 @@ TEST_F(EndTest, ReaperGoesOnWhileAThreadRunsAlone) {
 
 TEST_F(EndTest, MainLoopEntersAndLeavesAddressSpaces) {
   // From a call of the root task to the root task again.
-  ASSERT_EQ(ChooseThread(node_.node(), node_.machine().now), &node_.root_thread());
+  ASSERT_EQ(ChooseThread(node_.node(), node_.node().boot_cpu, node_.machine().now), &node_.root_thread());
   const uint64_t event = Event();
   auto& context = node_.root_thread().context;
   context.r[0] = static_cast<uint64_t>(Call::kEventSignal);

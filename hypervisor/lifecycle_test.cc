@@ -57,8 +57,8 @@ class LifecycleTest : public ::testing::Test {
   Thread& Spawn(const FakeNode::Child& child) { return node_.MakeThread(child.handle); }
   void Turn() {
     node_.machine().now += random_() % 2000;
-    Thread* thread = ChooseThread(node_.node(), node_.machine().now);
-    if (thread != nullptr && thread->vcpu != nullptr) RunGuest(node_.node(), *thread);
+    Thread* thread = ChooseThread(node_.node(), node_.node().boot_cpu, node_.machine().now);
+    if (thread != nullptr && thread->vcpu != nullptr) node_.RunGuest(*thread);
   }
   // The root task's own thread waits, so that others are chosen.
   void StandAside() {
@@ -121,8 +121,8 @@ TEST_F(LifecycleTest, AThousandProcessesLeaveNothing) {
   }
   node_.Settle();
   EXPECT_EQ(node_.GetUsage(), before);
-  EXPECT_EQ(node_.node().cpu.arch.loaded_vcpu, nullptr);
-  EXPECT_EQ(ChooseThread(node_.node(), abi::kNever - 1), nullptr);
+  EXPECT_EQ(node_.node().boot_cpu.loaded_vcpu, nullptr);
+  EXPECT_EQ(ChooseThread(node_.node(), node_.node().boot_cpu, abi::kNever - 1), nullptr);
 }
 
 // A process that was made and never started.

@@ -36,7 +36,8 @@ uint64_t EarlyBytes(const BootInfo& boot, uint64_t blocks) {
   }
   const uint64_t directories = superpages / 512 + boot.region_count + 8;
   const uint64_t edges = 2 * uint64_t{boot.region_count};
-  const uint64_t tables = directories + edges + arch::kEarlyTables + arch::kCpuPages;
+  const uint64_t tables =
+      directories + edges + arch::kEarlyTables + arch::kMachinePages + arch::kCpuPages;
   return AlignUp(blocks * sizeof(PageAllocator::Block), kPageSize) + tables * kPageSize;
 }
 
@@ -97,19 +98,23 @@ extern "C" [[noreturn]] void HypervisorMain(const BootInfo* boot) {
   const Node::Range early_range = {early.next, early.end - early.next};
   const uint64_t block_bytes = AlignUp(blocks * sizeof(PageAllocator::Block), kPageSize);
   const HostPhysical block_memory = early.Take(block_bytes >> kPageShift);
-  const HostPhysical cpu_pages = early.Take(arch::kCpuPages);
+  const HostPhysical machine_pages = early.Take(arch::kMachinePages);
+  Cpu& cpu = g_node.boot_cpu;
+  for (HostPhysical& page : cpu.pages) page = early.Take(1);
   arch::EnterOwnAddressSpace(g_boot, early);
 
   g_node.own = {Node::Range{g_boot.image_physical, g_boot.image_length}, early_range};
   g_node.pages.Initialize({g_boot.regions, g_boot.region_count},
                           {arch::ToPointer<PageAllocator::Block>(block_memory), blocks});
-  const Status status = arch::InitializeCpu(g_node.cpu.arch, cpu_pages);
+  arch::InitializeMachine(cpu, machine_pages);
+  const Status status = arch::InitializeCpu(cpu);
   if (status != Status::kOk && status != Status::kNotSupported) Fatal(StatusName(status));
-  g_node.cpu.scheduler.Initialize(arch::CounterHz() / kSliceHz);
+  cpu.scheduler.Initialize(arch::CounterHz() / kSliceHz);
   LogMachine(g_node);
 
+  g_node.lock.Acquire(cpu);
   StartRootTask(g_node, g_boot);
-  Dispatch(g_node);
+  Dispatch(g_node, cpu);
 }
 
 }  // namespace bulkhead

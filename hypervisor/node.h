@@ -14,29 +14,26 @@
 
 #include "arch/cpu.h"
 #include "hypervisor/abi/types.h"
+#include "hypervisor/cpu.h"
+#include "hypervisor/node_lock.h"
 #include "hypervisor/page_allocator.h"
 #include "hypervisor/process.h"
 #include "hypervisor/reaper.h"
-#include "hypervisor/scheduler.h"
-#include "hypervisor/timeouts.h"
-#include "hypervisor/trace.h"
 #include "hypervisor/virtual_machine.h"
 
 namespace bulkhead {
 
-// Per-CPU data. The architecture's part comes first: GS points there.
-struct Cpu {
-  arch::Cpu arch = {};
-  Scheduler scheduler;
-  Timeouts timeouts;
-  Trace trace;
-  Process* space = nullptr;  // whose address space is active; null: the hypervisor's own
-};
-
 struct Node {
+  // Of everything here, and of all objects. What a CPU has for itself (Cpu) others touch only with
+  // the lock held, and it does itself what it does without.
+  NodeLock lock;
   PageAllocator pages;
-  Cpu cpu;
   Reaper reaper;
+
+  Cpu boot_cpu;
+  std::array<Cpu*, abi::kMaxCpus> cpus = {&boot_cpu};  // by index
+  uint32_t cpu_count = 1;
+  uint32_t next_cpu_area = 1;
   Process* root = nullptr;
   uint64_t next_process_id = 0;
 
@@ -73,33 +70,49 @@ void Release(Node& node, Object& object);
 
 // Makes a process with its address space; `owner` pays. The reference is the caller's.
 Result<Process*> CreateProcess(Node& node, Process& owner, uint64_t quota_pages);
-// Makes a thread that is not ready yet. The process keeps a reference until it ends.
-Result<Thread*> CreateThread(Node& node, Process& owner, Process& process, uint32_t priority);
+// What a process may have of a CPU, as BudgetGroup::SetShare takes it. Only where it has a share it
+// has threads. The owner of the process pays.
+Status SetShare(Process& process, Cpu& cpu, uint32_t weight, uint32_t ceiling);
+// Makes a thread for a CPU that is not ready yet. The process keeps a reference until it ends.
+// kDenied: it has no share there.
+Result<Thread*> CreateThread(Node& node, Process& owner, Process& process, Cpu& cpu,
+                             uint32_t priority);
 
-// Ends a process: its threads run no more, whoever watches is told, what it held is given back
-// in steps. Does nothing the second time.
+// Ends a process: its threads run no more; as soon as none is on a CPU, whoever watches is told,
+// and what it held is given back in steps. Does nothing the second time.
 void EndProcess(Node& node, Process& process, abi::ProcessEnd end, uint64_t code, uint64_t address);
 
 // Sets bits, or hands them to the first thread that waits.
 void Signal(Node& node, Event& event, uint64_t bits);
 // Ends a thread's wait, wherever it waits.
 void Wake(Node& node, Thread& thread);
+// Makes a thread ready on its CPU, which is told if it is another one.
+void MakeReady(Thread& thread);
 // Makes the running thread wait in `queue` (null: in none) for `object`, until `deadline`.
-void Block(Node& node, Thread& thread, ThreadQueue* queue, Object* object, uint64_t deadline);
+void Block(Thread& thread, ThreadQueue* queue, Object* object, uint64_t deadline);
+
+// A thread that has ended, and is still the one that its CPU, this one, was running.
+void Bury(Node& node, Thread& thread);
 
 // Makes an interrupt pending in a virtual processor, and wakes it if it is halted.
 // `interrupt`: as the architecture's Vcpu::Interrupt takes it.
 void InterruptVcpu(Node& node, Vcpu& vcpu, uint64_t interrupt);
+// Takes its registers off the CPU where it ran last.
+void UnloadVcpu(Vcpu& vcpu);
+// The virtual machine's translations have changed: none of its vCPUs uses an old one any more.
+void FlushGuestTlbs(VirtualMachine& vm);
+// The same for a process; its tables may have gone, too.
+void FlushAddressSpace(Node& node, Process& process);
 
-// Threads whose wait has timed out become ready.
-void HandleDueTimeouts(Node& node, uint64_t now);
+// This CPU's threads whose wait has timed out become ready.
+void HandleDueTimeouts(Node& node, Cpu& cpu, uint64_t now);
 
-// Runs threads and guests for ever.
-[[noreturn]] void Dispatch(Node& node);
-// One turn of it: false if there is nothing to run.
-Thread* ChooseThread(Node& node, uint64_t now);
+// Runs threads and guests for ever. With the lock held.
+[[noreturn]] void Dispatch(Node& node, Cpu& cpu);
+// One turn of it: null if there is nothing to run.
+Thread* ChooseThread(Node& node, Cpu& cpu, uint64_t now);
 // Runs the guest of a thread in vcpu_run until something else may have to run.
-void RunGuest(Node& node, Thread& thread);
+void RunGuest(Node& node, Cpu& cpu, Thread& thread);
 
 }  // namespace bulkhead
 

@@ -29,20 +29,17 @@ class Process : public Object {
   static constexpr uint32_t kMaxThreads = 128;
 
   Process(Process* owner, uint64_t quota_pages, PageAllocator& pages, uint64_t id)
-      : Object(kKind, owner),
-        id(id),
-        quota(quota_pages),
-        arena(pages, quota),
-        group(owner == nullptr ? BudgetGroup::kFirst : abi::kDefaultWeight) {}
+      : Object(kKind, owner), id(id), quota(quota_pages), arena(pages, quota) {}
 
   uint64_t id;
   Quota quota;
   Arena arena;
-  BudgetGroup group;  // of its threads
+  BudgetGroup* groups = nullptr;  // of its threads: one for each CPU where it may have some
   AddressSpace<arch::HostFormat> space;
   CapabilityTable capabilities;
   Thread* threads = nullptr;
   uint32_t thread_count = 0;
+  uint32_t stopping = 0;        // threads that have ended and still run on another CPU
   Channel* channels = nullptr;  // that it owns; they are not kept alive
 
   abi::ProcessEnd end = abi::ProcessEnd::kRunning;

@@ -87,12 +87,15 @@ bool Reaper::TakeApart(Node& node, Object& object) {
       if (!memory.fixed()) owner.quota.Refund(memory.size() >> kPageShift);
       return false;
     }
-    case ObjectKind::kVirtualMachine:
-      return static_cast<VirtualMachine&>(object).space.FreeOne(
-          owner.arena, [&](Memory& memory) { Release(node, memory); });
+    case ObjectKind::kVirtualMachine: {
+      auto& vm = static_cast<VirtualMachine&>(object);
+      if (vm.space.FreeOne(owner.arena, [&](Memory& memory) { Release(node, memory); })) return true;
+      vm.tag.Release();
+      return false;
+    }
     case ObjectKind::kVcpu: {
       auto& vcpu = static_cast<Vcpu&>(object);
-      vcpu.arch.Unload(node.cpu.arch);
+      UnloadVcpu(vcpu);
       vcpu.vm.vcpus[vcpu.arch.id()] = nullptr;
       for (const HostPhysical page : vcpu.pages) owner.arena.FreePage(page);
       Release(node, vcpu.state_memory);
@@ -101,6 +104,11 @@ bool Reaper::TakeApart(Node& node, Object& object) {
     }
     case ObjectKind::kProcess: {
       auto& process = static_cast<Process&>(object);
+      if (BudgetGroup* group = process.groups; group != nullptr) {
+        process.groups = group->next_of_process;
+        owner.arena.Free(group);
+        return true;
+      }
       owner.quota.Refund(process.quota.limit());
       return false;
     }

@@ -3,6 +3,8 @@
 
 // Crash reports and traces in the log.
 
+#include <span>
+
 #include "arch/cpu.h"
 #include "arch/log.h"
 #include "arch/upcalls.h"
@@ -53,22 +55,32 @@ void LogTraceEntry(const Trace::Entry& entry) {
 }
 
 // The newest entries, as many as a crash report has room for.
-void LogLastTrace(const Node& node) {
+void LogLastTrace(const Trace& trace) {
   int skip = -kTraceLines;
-  node.cpu.trace.ForEach([&](const Trace::Entry&) { ++skip; });
-  node.cpu.trace.ForEach([&](const Trace::Entry& entry) {
+  trace.ForEach([&](const Trace::Entry&) { ++skip; });
+  trace.ForEach([&](const Trace::Entry& entry) {
     if (skip-- <= 0) LogTraceEntry(entry);
   });
 }
 
 }  // namespace
 
-void DumpTrace(const Node& node) { node.cpu.trace.ForEach(LogTraceEntry); }
+void DumpTrace(const Node& node) {
+  for (const Cpu* cpu : std::span(node.cpus).first(node.cpu_count)) {
+    if (node.cpu_count > 1) {
+      Text<40> line;
+      line << "bulkhead: trace of CPU " << cpu->index;
+      LogLine(line.view());
+    }
+    cpu->trace.ForEach(LogTraceEntry);
+  }
+}
 
 void ReportUserFault(Node& node, const arch::UserContext& context, uint64_t fault_address) {
-  const Process& process = node.cpu.scheduler.current()->process;
-  node.cpu.trace.Add(arch::Now(), TraceKind::kFault, static_cast<uint32_t>(context.FaultCode()),
-                     fault_address);
+  Cpu& cpu = ThisCpu();
+  const Process& process = cpu.scheduler.current()->process;
+  cpu.trace.Add(arch::Now(), TraceKind::kFault, static_cast<uint32_t>(context.FaultCode()),
+                fault_address);
   Text<200> line;
   line << "bulkhead: process " << process.id << " ended: " << arch::FaultName(context.FaultCode())
        << " at " << Hex{context.InstructionPointer()} << ", address " << Hex{fault_address};
@@ -90,12 +102,12 @@ void ReportUserFault(Node& node, const arch::UserContext& context, uint64_t faul
     frame = next;
   }
   LogLine(trail.view());
-  LogLastTrace(node);
+  LogLastTrace(cpu.trace);
 }
 
 namespace arch {
 
-void ReportLastTrace() { LogLastTrace(TheNode()); }
+void ReportLastTrace() { LogLastTrace(ThisCpu().trace); }
 
 }  // namespace arch
 }  // namespace bulkhead

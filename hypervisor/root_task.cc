@@ -124,6 +124,10 @@ void StartRootTask(Node& node, const BootInfo& boot) {
       {.object = root, .rights = abi::kAllRights | abi::kSystem}, root->arena);
   if (!self.ok() || *self != abi::kSelf) Fail("capability table", self.status());
 
+  const Result<void*> group = root->arena.Allocate(sizeof(BudgetGroup));
+  if (!group.ok()) Fail("scheduling", group.status());
+  root->groups = new (*group) BudgetGroup(node.boot_cpu, BudgetGroup::kFirst);
+
   LoadSegments(node, *root, image);
   MapFresh(node, *root, kStackTop - kStackSize, kStackSize, {.write = true});
 
@@ -144,10 +148,10 @@ void StartRootTask(Node& node, const BootInfo& boot) {
   Memory& page = MapFresh(node, *root, kInfoAddress, kPageSize, {});
   Fill(node, page, 0, std::as_bytes(std::span(&info, 1)));
 
-  const Result<Thread*> thread = CreateThread(node, *root, *root, abi::kPriorities - 1);
+  const Result<Thread*> thread = CreateThread(node, *root, *root, node.boot_cpu, abi::kPriorities - 1);
   if (!thread.ok()) Fail("thread", thread.status());
   (*thread)->context.Start(image.entry(), kStackTop, kInfoAddress);
-  node.cpu.scheduler.MakeReady(**thread);
+  MakeReady(**thread);
 }
 
 }  // namespace bulkhead

@@ -17,21 +17,21 @@ void Scheduler::Initialize(uint64_t slice) {
 }
 
 void Scheduler::MakeReady(Thread& thread) {
-  settled_ = false;
+  Unsettle();
   const uint64_t now = arch::Now();
   thread.state = Thread::State::kReady;
   thread.ready_since = now;
-  BudgetGroup& group = thread.process.group;
+  BudgetGroup& group = thread.group;
   group.Enqueue(thread, false);
   if (&group != running_ && group.queue_ == nullptr) WakeGroup(group, now);
 }
 
 void Scheduler::Remove(Thread& thread) {
-  settled_ = false;
+  Unsettle();
   if (current_ == &thread) {
     current_ = nullptr;
   } else if (thread.state == Thread::State::kReady && thread.queue != nullptr) {
-    BudgetGroup& group = thread.process.group;
+    BudgetGroup& group = thread.group;
     group.Dequeue(thread);
     if (group.occupied_ == 0 && group.queue_ != nullptr) group.queue_->Remove(group);
   }
@@ -123,7 +123,7 @@ void Scheduler::ChooseGroup(uint64_t now) {
 }
 
 Thread* Scheduler::Choose(uint64_t now) {
-  settled_ = true;
+  settled_.store(true, std::memory_order_relaxed);
   ChooseGroup(now);
   if (running_ == nullptr) return nullptr;
   const int highest = running_->HighestReady();

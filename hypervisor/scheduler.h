@@ -9,6 +9,7 @@
 // its ceiling is parked until its period is over. Then the group's thread of highest priority,
 // those of equal priority in turn for a time slice each. One scheduler a CPU.
 
+#include <atomic>
 #include <cstdint>
 
 #include "hypervisor/budget_group.h"
@@ -45,9 +46,9 @@ class Scheduler {
 
   // Whether Choose would say what it said last: no thread has become ready or stopped since, and no
   // timer has fired. The short way back after a call or a guest's exit.
-  bool settled() const { return settled_; }
+  bool settled() const { return settled_.load(std::memory_order_relaxed); }
   // Time has passed: the slice may be over, a wait may have ended.
-  void Unsettle() { settled_ = false; }
+  void Unsettle() { settled_.store(false, std::memory_order_relaxed); }
 
  private:
   GroupQueue waiting_;              // for the CPU, by virtual time
@@ -59,7 +60,8 @@ class Scheduler {
   uint64_t group_slice_end_ = 0;
   uint64_t slice_end_ = 0;
   Thread* current_ = nullptr;  // of `running_`
-  bool settled_ = false;
+  // Only the CPU itself sets it, only with the node's lock; its timer clears it without.
+  std::atomic<bool> settled_ = false;
 
   uint64_t period() const { return kSlicesPerPeriod * slice_; }
   // What a group that slept may be ahead of those that did not.

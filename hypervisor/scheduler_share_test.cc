@@ -31,8 +31,8 @@ struct Habit {
 };
 
 struct Worker {
-  Worker(Process& process, uint32_t priority, Habit habit)
-      : thread(nullptr, process, priority), habit(habit) {}
+  Worker(Process& process, BudgetGroup& group, uint32_t priority, Habit habit)
+      : thread(nullptr, process, group, priority), habit(habit) {}
 
   Thread thread;
   Habit habit;
@@ -46,6 +46,7 @@ struct Worker {
 
 struct Group {
   std::unique_ptr<Process> process;
+  std::unique_ptr<BudgetGroup> budget;
   uint32_t weight = 0;
   uint32_t ceiling = 0;
   std::vector<std::unique_ptr<Worker>> workers;
@@ -71,13 +72,14 @@ class Simulation : public ::testing::TestWithParam<uint32_t> {
     groups_.push_back(std::make_unique<Group>());
     Group& group = *groups_.back();
     group.process = std::make_unique<Process>(&node_.root(), 0, node_.node().pages, groups_.size());
-    group.process->group.SetShare(weight, ceiling);
+    group.budget = std::make_unique<BudgetGroup>(node_.node().boot_cpu, weight);
+    group.budget->SetShare(weight, ceiling);
     group.weight = weight;
     group.ceiling = ceiling;
     return group;
   }
   Worker& AddWorker(Group& group, Habit habit, uint32_t priority = 3) {
-    group.workers.push_back(std::make_unique<Worker>(*group.process, priority, habit));
+    group.workers.push_back(std::make_unique<Worker>(*group.process, *group.budget, priority, habit));
     Worker& worker = *group.workers.back();
     worker.wakes_at = now() + (habit.sleep == 0 ? 0 : Pick(0, habit.sleep));
     return worker;
@@ -87,11 +89,12 @@ class Simulation : public ::testing::TestWithParam<uint32_t> {
     for (uint64_t i = Pick(1, 3); i > 0; --i) AddWorker(group, {});
     return group;
   }
-  // The root task's group, which a process without an owner has.
+  // As the root task's.
   Group& AddRoot(Habit habit) {
     groups_.push_back(std::make_unique<Group>());
     Group& group = *groups_.back();
     group.process = std::make_unique<Process>(nullptr, 0, node_.node().pages, 0);
+    group.budget = std::make_unique<BudgetGroup>(node_.node().boot_cpu, BudgetGroup::kFirst);
     AddWorker(group, habit, abi::kPriorities - 1);
     return group;
   }
@@ -106,7 +109,7 @@ class Simulation : public ::testing::TestWithParam<uint32_t> {
   // As EndProcess does it; then the memory goes.
   void End(size_t index) {
     for (const auto& worker : groups_[index]->workers) scheduler_.Remove(worker->thread);
-    scheduler_.Forget(groups_[index]->process->group);
+    scheduler_.Forget(*groups_[index]->budget);
     groups_.erase(groups_.begin() + static_cast<std::ptrdiff_t>(index));
   }
 
@@ -332,7 +335,7 @@ TEST_P(Simulation, NobodyStarves) {
   for (const auto& group : groups_) {
     used += group->used;
     // To the last switch.
-    EXPECT_NEAR(static_cast<double>(group->process->group.used()), static_cast<double>(group->used),
+    EXPECT_NEAR(static_cast<double>(group->budget->used()), static_cast<double>(group->used),
                 kPeriod);
   }
   EXPECT_EQ(used, now() - begin);

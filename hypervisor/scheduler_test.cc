@@ -23,7 +23,7 @@ class SchedulerTest : public ::testing::Test {
   SchedulerTest() { scheduler_.Initialize(kSlice); }
 
   Thread& Make(uint32_t priority) {
-    threads_.push_back(std::make_unique<Thread>(nullptr, process_, priority));
+    threads_.push_back(std::make_unique<Thread>(nullptr, process_, group_, priority));
     return *threads_.back();
   }
   Thread& MakeReady(uint32_t priority) {
@@ -39,6 +39,7 @@ class SchedulerTest : public ::testing::Test {
 
   testing::FakeNode node_{2 * testing::FakeNode::kMiB};
   Process process_{&node_.root(), 0, node_.node().pages, 1};
+  BudgetGroup group_{node_.node().boot_cpu, abi::kDefaultWeight};
   Scheduler scheduler_;
   std::vector<std::unique_ptr<Thread>> threads_;
 };

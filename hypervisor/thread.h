@@ -14,6 +14,7 @@
 
 namespace bulkhead {
 
+class BudgetGroup;
 class Channel;
 class Event;
 class Process;
@@ -30,11 +31,12 @@ class Thread : public Object {
     kDead,
   };
 
-  Thread(Process* owner, Process& process, uint32_t priority)
-      : Object(kKind, owner), process(process), priority(priority) {}
+  Thread(Process* owner, Process& process, BudgetGroup& group, uint32_t priority)
+      : Object(kKind, owner), process(process), group(group), priority(priority) {}
 
   arch::UserContext context = {};
   Process& process;
+  BudgetGroup& group;  // the process's on the CPU where the thread runs
   Thread* next_in_process = nullptr;
   uint32_t priority;
   State state = State::kWaiting;

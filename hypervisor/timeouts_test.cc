@@ -17,7 +17,7 @@ namespace {
 class TimeoutsTest : public ::testing::Test {
  protected:
   Thread& Insert(uint64_t deadline) {
-    threads_.push_back(std::make_unique<Thread>(nullptr, node_.root(), 0));
+    threads_.push_back(std::make_unique<Thread>(nullptr, node_.root(), *node_.root().groups, 0));
     threads_.back()->deadline = deadline;
     timeouts_.Insert(*threads_.back());
     return *threads_.back();

@@ -16,6 +16,7 @@
 
 namespace bulkhead {
 
+struct Cpu;
 class Vcpu;
 
 class VirtualMachine : public Object {
@@ -44,6 +45,7 @@ class Vcpu : public Object {
   uint64_t stolen = 0;                     // counter ticks
   std::array<HostPhysical, arch::Vcpu::kPages> pages = {};
   Thread* runner = nullptr;  // the thread in vcpu_run
+  Cpu* cpu = nullptr;        // where it ran last: some of its registers may still be there
   arch::Vcpu arch;
 };
 

@@ -47,9 +47,9 @@ class VmTest : public ::testing::Test {
   VirtualMachine& vm() { return node_.Get<VirtualMachine>(*vmm_.process, vm_); }
   // One turn of the main loop; returns whether a guest ran.
   bool Turn() {
-    Thread* thread = ChooseThread(node_.node(), node_.machine().now);
+    Thread* thread = ChooseThread(node_.node(), node_.node().boot_cpu, node_.machine().now);
     if (thread == nullptr || thread->vcpu == nullptr) return false;
-    RunGuest(node_.node(), *thread);
+    node_.RunGuest(*thread);
     return true;
   }
   static bool Runs(const Thread& thread) { return FakeNode::Registers(thread).pending; }
@@ -110,7 +110,7 @@ TEST_F(VmTest, HaltedUntilAnInterrupt) {
   EXPECT_TRUE(CallVmm(Call::kVcpuRun, {vcpu_}).pending);
   EXPECT_TRUE(Turn());
   EXPECT_EQ(thread_.state, Thread::State::kWaiting);
-  EXPECT_EQ(ChooseThread(node_.node(), 0), &other) << "others run meanwhile";
+  EXPECT_EQ(ChooseThread(node_.node(), node_.node().boot_cpu, 0), &other) << "others run meanwhile";
   EXPECT_TRUE(node_.Call(other, Call::kVcpuInterrupt, {vcpu_, 0x40}).ok());
   EXPECT_EQ(thread_.state, Thread::State::kReady);
   EXPECT_TRUE(node_.Call(other, Call::kVcpuInterrupt, {vcpu_, 0x40}).ok());
@@ -162,7 +162,7 @@ TEST_F(VmTest, StolenTimeIsWhatOthersHad) {
   EXPECT_TRUE(node_.Call(other, Call::kVcpuRun, {second.value[0]}).pending);
   const uint64_t start = node_.machine().now;
   for (int i = 0; i < 1000; ++i) {
-    node_.machine().now += node_.node().cpu.scheduler.slice() / 4;
+    node_.machine().now += node_.node().boot_cpu.scheduler.slice() / 4;
     EXPECT_TRUE(Turn());
   }
   const uint64_t half = (node_.machine().now - start) / 2 * (1'000'000'000 / arch::CounterHz());
@@ -213,7 +213,7 @@ TEST_F(VmTest, InterruptsAreTakenWhileCleaningUp) {
     done = answer.value[0];
   }
   EndProcess(node_.node(), *vmm_.process, abi::ProcessEnd::kKilled, 0, 0);
-  EXPECT_THROW(Dispatch(node_.node()), arch::fake::Idle);
+  EXPECT_FALSE(node_.Turn(node_.node().boot_cpu));
   EXPECT_TRUE(node_.node().reaper.idle());
   EXPECT_GT(node_.machine().interrupt_windows, 1u);
 }
@@ -251,10 +251,10 @@ TEST_F(VmTest, KilledInTheGuestAndHalted) {
     };
     node_.Call(*vmm.thread, Call::kVcpuRun, {vcpu});
     node_.machine().now += 100000;
-    while (node_.node().cpu.arch.loaded_vcpu == nullptr) {
-      ASSERT_NE(ChooseThread(node_.node(), node_.machine().now), nullptr);
-      if (vmm.thread == node_.node().cpu.scheduler.current()) {
-        RunGuest(node_.node(), *vmm.thread);
+    while (node_.node().boot_cpu.loaded_vcpu == nullptr) {
+      ASSERT_NE(ChooseThread(node_.node(), node_.node().boot_cpu, node_.machine().now), nullptr);
+      if (vmm.thread == node_.node().boot_cpu.scheduler.current()) {
+        node_.RunGuest(*vmm.thread);
       } else {
         node_.machine().now += 100000;
       }
@@ -262,9 +262,9 @@ TEST_F(VmTest, KilledInTheGuestAndHalted) {
     node_.Kill(vmm);
     node_.Do(Call::kHandleClose, {vmm.handle});
     node_.Settle();
-    EXPECT_EQ(node_.node().cpu.arch.loaded_vcpu, nullptr);
+    EXPECT_EQ(node_.node().boot_cpu.loaded_vcpu, nullptr);
     EXPECT_EQ(node_.GetUsage(), before);
-    EXPECT_EQ(node_.node().cpu.timeouts.Next(), abi::kNever);
+    EXPECT_EQ(node_.node().boot_cpu.timeouts.Next(), abi::kNever);
   }
 }
 
@@ -278,7 +278,7 @@ TEST_F(VmTest, RunnerKilledAndAnotherTakesOver) {
     node_.machine().guest = [&](arch::Vcpu&, abi::VcpuState&) { return outcome; };
     const uint64_t taken = vcpu().arch.states_taken();
     EXPECT_TRUE(node_.Call(*runner.thread, Call::kVcpuRun, {handle}).pending);
-    RunGuest(node_.node(), *runner.thread);
+    node_.RunGuest(*runner.thread);
     EXPECT_EQ(vcpu().arch.states_taken(), taken + 1);
     EndProcess(node_.node(), *runner.process, abi::ProcessEnd::kKilled, 0, 0);
     EXPECT_EQ(vcpu().runner, nullptr);
@@ -286,7 +286,7 @@ TEST_F(VmTest, RunnerKilledAndAnotherTakesOver) {
     node_.machine().guest = [](arch::Vcpu&, abi::VcpuState&) { return RunOutcome::kExit; };
     EXPECT_TRUE(CallVmm(Call::kVcpuRun, {vcpu_}).pending);
     EXPECT_EQ(vcpu().runner, &thread_);
-    RunGuest(node_.node(), thread_);
+    node_.RunGuest(thread_);
     EXPECT_FALSE(Runs(thread_)) << "it sleeps on";
     EXPECT_EQ(vcpu().arch.states_taken(), taken + 2);
     node_.Settle();

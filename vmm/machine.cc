@@ -118,7 +118,7 @@ void Machine::StartVcpuThread() {
        "a stack");
   const uint64_t top = EntryStack(kVcpuStackAddress + kVcpuStackBytes);
   Must(call::ThreadCreate(abi::kSelf, reinterpret_cast<uint64_t>(&VcpuThread), top,
-                          reinterpret_cast<uint64_t>(this), kVcpuPriority),
+                          reinterpret_cast<uint64_t>(this), kVcpuPriority, startup_.cpu),
        "a thread");
 }
 

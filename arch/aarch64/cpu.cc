@@ -26,6 +26,7 @@ constexpr uint64_t kTimerEnable = 1;
 constexpr uint64_t kAttributesOfMemory = 0x04 | 0xff << 8 | 0x44 << 16;  // Arm ARM D17.2.97
 
 unsigned g_messages = 0;
+HostPhysical g_message_pages;
 
 void HandleInterruptId(uint64_t intid) {
   if (intid == Gic().hypervisor_timer_interrupt) {
@@ -33,6 +34,8 @@ void HandleInterruptId(uint64_t intid) {
     InstructionBarrier();
     CurrentCpu().armed_deadline = ~uint64_t{0};  // one shot
     HandleTimer();
+  } else if (intid == kKickInterrupt) {
+    HandleKick();
   } else if (intid >= kFirstMessageInterrupt) {
     HandleInterrupt(static_cast<unsigned>(intid - kFirstMessageInterrupt));
   }
@@ -75,7 +78,11 @@ void ForbidPartitions() {
 
 }  // namespace
 
-Status InitializeCpu(Cpu& cpu, HostPhysical pages) {
+void InitializeMachine(Cpu&, HostPhysical pages) {
+  g_message_pages = static_cast<HostPhysical>(AlignUp(Raw(pages), 64 * 1024));
+}
+
+Status InitializeCpu(Cpu& cpu) {
   cpu.kernel_stack = StackTop(cpu.index);
   cpu.armed_deadline = ~uint64_t{0};
   BULKHEAD_WRITE_REGISTER(tpidr_el2, reinterpret_cast<uint64_t>(&cpu));
@@ -101,9 +108,11 @@ Status InitializeCpu(Cpu& cpu, HostPhysical pages) {
   BULKHEAD_WRITE_REGISTER(sctlr_el2, kHostSctlr);
   InstructionBarrier();
 
-  InitializeGic();
-  InitializeMessages(static_cast<HostPhysical>(AlignUp(Raw(pages), 64 * 1024)));
-  return EnableVirtualization(cpu);
+  const uint64_t affinities = BULKHEAD_READ_REGISTER(mpidr_el1) & kMpidrAffinities;
+  cpu.hardware_id = affinities;
+  InitializeGic(cpu);
+  if (cpu.index == 0) InitializeMessages(g_message_pages);  // they come to the first one
+  return EnableVirtualization();
 }
 
 Cpu& CurrentCpu() {
@@ -141,6 +150,8 @@ Result<Message> AllocateMessage(Cpu&, uint64_t device) {
   if (!message.ok()) return message.status();
   return Message{message->address, message->data, g_messages++};
 }
+
+void Kick(Cpu& cpu) { SendKick(cpu.hardware_id); }
 
 void ResumeUser(Cpu&, UserContext& context) { ReturnToUser(&context); }
 

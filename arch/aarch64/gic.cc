@@ -64,17 +64,19 @@ void WaitClear(uint64_t address, uint32_t bit, const char* what) {
 }
 
 // GICR_TYPER holds the affinity in its upper half; MPIDR_EL1 has Aff3 apart.
-void FindRedistributor() {
-  const uint64_t mpidr = BULKHEAD_READ_REGISTER(mpidr_el1);
-  const uint64_t affinity = (mpidr & 0xffffff) | (mpidr >> 32 & 0xff) << 24;
+void FindRedistributor(Cpu& cpu) {
+  const uint64_t affinity = (cpu.hardware_id & 0xffffff) | (cpu.hardware_id >> 32) << 24;
   for (uint32_t region = 0; region < g_info.redistributor_count; ++region) {
     const GicInfo::Range& range = g_info.redistributors[region];
     uint64_t offset = 0;
     while (offset + kRedistributorStride <= range.length) {
       const uint64_t type = Read64(g_mapping.redistributors[region] + offset + kRedistributorType);
       if (type >> 32 == affinity) {
-        g_redistributor = g_mapping.redistributors[region] + offset;
-        g_redistributor_physical = range.start + offset;
+        cpu.redistributor = g_mapping.redistributors[region] + offset;
+        if (cpu.index == 0) {
+          g_redistributor = cpu.redistributor;
+          g_redistributor_physical = range.start + offset;
+        }
         return;
       }
       if ((type & kTypeLast) != 0) break;
@@ -98,8 +100,8 @@ void InitializeDistributor() {
   WaitClear(base + kDistributorControl, kControlBusy, "the interrupt controller does not answer");
 }
 
-void InitializeRedistributor() {
-  const uint64_t base = g_redistributor;
+void InitializeRedistributor(const Cpu& cpu) {
+  const uint64_t base = cpu.redistributor;
   Write32(base + kRedistributorWaker, Read32(base + kRedistributorWaker) & ~kWakerSleep);
   WaitClear(base + kRedistributorWaker, kWakerAsleep, "the redistributor does not wake");
   Write32(base + kPrivateClearEnable, ~uint32_t{0});
@@ -110,7 +112,8 @@ void InitializeRedistributor() {
   // Vcpu::TakeInterrupt always sees that first.
   Write8(base + kPrivatePriority + g_info.virtual_timer_interrupt, kGuestPriority);
   Write8(base + kPrivatePriority + g_info.maintenance_interrupt, kGuestPriority);
-  Write32(base + kPrivateSetEnable, uint32_t{1} << g_info.hypervisor_timer_interrupt |
+  Write32(base + kPrivateSetEnable, uint32_t{1} << kKickInterrupt |
+                                        uint32_t{1} << g_info.hypervisor_timer_interrupt |
                                         uint32_t{1} << g_info.virtual_timer_interrupt |
                                         uint32_t{1} << g_info.maintenance_interrupt);
 }
@@ -173,15 +176,27 @@ const GicInfo& Gic() { return g_info; }
 uint64_t Redistributor() { return g_redistributor; }
 uint64_t RedistributorPhysical() { return g_redistributor_physical; }
 
-void InitializeGic() {
-  FindRedistributor();
-  InitializeDistributor();
-  InitializeRedistributor();
+void InitializeGic(Cpu& cpu) {
+  FindRedistributor(cpu);
+  if (cpu.index == 0) InitializeDistributor();
+  InitializeRedistributor(cpu);
   InitializeInterface();
 }
 
+// ICC_SGI1R_EL1 (Arm IHI 0069, 12.2.20).
+void SendKick(uint64_t affinities) {
+  const uint64_t aff0 = affinities & 0xff;
+  const uint64_t value = (affinities >> 32 & 0xff) << 48 | (aff0 >> 4) << 44 |
+                         (affinities >> 16 & 0xff) << 32 | uint64_t{kKickInterrupt} << 24 |
+                         (affinities >> 8 & 0xff) << 16 | uint64_t{1} << (aff0 & 0xf);
+  // What was written before is seen by whoever the interrupt comes to.
+  asm volatile("dsb ish" : : : "memory");
+  BULKHEAD_WRITE_REGISTER(icc_sgi1r_el1, value);
+  InstructionBarrier();
+}
+
 void SetTimerActive(bool active) {
-  Write32(g_redistributor + (active ? kPrivateSetActive : kPrivateClearActive),
+  Write32(CurrentCpu().redistributor + (active ? kPrivateSetActive : kPrivateClearActive),
           uint32_t{1} << g_info.virtual_timer_interrupt);
   // It must be so before the guest can be interrupted.
   asm volatile("dsb sy" : : : "memory");

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 
+#include "arch/cpu.h"
 #include "base/address.h"
 #include "base/status.h"
 #include "boot/boot_info.h"
@@ -30,9 +31,17 @@ inline constexpr uint64_t kGicItsBytes = 128 * 1024;
 void SetGic(const GicInfo& info, const GicMapping& mapping);
 const GicInfo& Gic();
 
-// Turns the distributor, this CPU's redistributor and its interface on: nothing is enabled but the
-// timer of the hypervisor, the guests' virtual timer and the maintenance interrupt.
-void InitializeGic();
+// Turns the distributor (on the first CPU), this CPU's redistributor and its interface on: nothing
+// is enabled but the timer of the hypervisor, kicks, the guests' virtual timer and the maintenance
+// interrupt.
+void InitializeGic(Cpu& cpu);
+
+// The software-generated interrupt by which CPUs call each other, and how to send it; `affinities`
+// are Cpu::hardware_id.
+inline constexpr uint32_t kKickInterrupt = 1;
+void SendKick(uint64_t affinities);
+// Of MPIDR_EL1 (Arm ARM D17.2.101): Aff3, Aff2, Aff1 and Aff0.
+inline constexpr uint64_t kMpidrAffinities = 0xff'00ff'ffff;
 
 // Whether the CPU is to hold the guests' timer interrupt active, which keeps it from coming again.
 void SetTimerActive(bool active);
@@ -57,7 +66,7 @@ bool HandleAcknowledged(uint64_t intid);
 
 // Between gic.cc and its.cc.
 void SetIts(uint64_t mapped, uint64_t physical);
-uint64_t Redistributor();          // this CPU's, mapped
+uint64_t Redistributor();          // the first CPU's, mapped
 uint64_t RedistributorPhysical();  // its address on the bus
 
 }  // namespace bulkhead::arch

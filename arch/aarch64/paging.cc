@@ -12,6 +12,7 @@
 #include "arch/aarch64/console.h"
 #include "arch/aarch64/gic.h"
 #include "arch/aarch64/registers.h"
+#include "arch/aarch64/start_cpu.h"
 #include "arch/cpu.h"
 #include "arch/log.h"
 #include "base/align.h"
@@ -29,6 +30,8 @@ constexpr uint64_t kGigabyte = uint64_t{1} << 30;
 constexpr uint64_t kAsid = uint64_t{1} << 48;  // in TTBR1_EL2, for both halves (TCR_EL2.A1)
 
 HostPhysical g_no_user;  // an empty table for the lower half
+HostPhysical g_hypervisor;
+HostPhysical g_image;
 
 // Tables while memory is still mapped one to one.
 struct EarlyEnvironment {
@@ -144,6 +147,7 @@ HostPhysical EarlyMemory::Take(uint64_t pages) {
 }
 
 void EnterOwnAddressSpace(const BootInfo& boot, EarlyMemory& early) {
+  g_image = static_cast<HostPhysical>(boot.image_physical);
   Builder builder(early);
   MapMemory(builder, boot);
   MapImage(builder, boot);
@@ -155,8 +159,9 @@ void EnterOwnAddressSpace(const BootInfo& boot, EarlyMemory& early) {
 
   // Blocks become pages under this very code, without break-before-make (Arm ARM D8.14.1): with the
   // new table comes a new ASID, and start.S has mapped the image with the old one.
+  g_hypervisor = builder.root();
   asm volatile("dsb ishst" : : : "memory");
-  BULKHEAD_WRITE_REGISTER(ttbr1_el2, kAsid | Raw(builder.root()));
+  BULKHEAD_WRITE_REGISTER(ttbr1_el2, kAsid | Raw(g_hypervisor));
   InstructionBarrier();
   if (console != 0) MoveConsole(console);
   BULKHEAD_WRITE_REGISTER(ttbr0_el2, Raw(g_no_user));
@@ -164,7 +169,19 @@ void EnterOwnAddressSpace(const BootInfo& boot, EarlyMemory& early) {
   asm volatile("tlbi alle2; dsb ish; isb" : : : "memory");
 }
 
+void AdoptAddressSpace() {
+  BULKHEAD_WRITE_REGISTER(ttbr1_el2, kAsid | Raw(g_hypervisor));
+  BULKHEAD_WRITE_REGISTER(ttbr0_el2, Raw(g_no_user));
+  InstructionBarrier();
+  asm volatile("tlbi alle2; dsb nsh; isb" : : : "memory");
+}
+
+HostPhysical ImagePhysical(const void* pointer) {
+  return g_image + (reinterpret_cast<uint64_t>(pointer) - kImageBase);
+}
+
 HostPhysical KernelRoot() { return g_no_user; }
+HostPhysical HypervisorRoot() { return g_hypervisor; }
 
 void ActivateAddressSpace(HostPhysical root) {
   BULKHEAD_WRITE_REGISTER(ttbr0_el2, Raw(root));

@@ -26,7 +26,8 @@ const char* volatile g_explanation = nullptr;  // set and read around accesses t
 
 // The boot stack is in the image.
 bool OnHypervisorStack(uint64_t address) {
-  const bool stack = address >= StackTop(0) - kStackBytes && address < StackTop(0) - 8;
+  const uint64_t top = CurrentCpu().kernel_stack;
+  const bool stack = address >= top - kStackBytes && address < top - 8;
   const bool image = address >= kImageBase && address < kDeviceMap;
   return (stack || image) && IsAligned(address, 8);
 }

@@ -71,19 +71,27 @@ class VectorAccess {
   VectorAccess& operator=(const VectorAccess&) = delete;
 };
 
-// A VMID for the machine, fresh after all have been given out (Arm ARM D8.14.3).
-void AssignVmid(Cpu& cpu, VmTag& tag) {
-  if (tag.generation == cpu.vmid_generation) return;
-  if (cpu.next_vmid == VmidCount()) {
-    ++cpu.vmid_generation;
-    cpu.next_vmid = 1;
-    asm volatile("tlbi alle1; dsb nsh" : : : "memory");
-  }
-  tag.generation = cpu.vmid_generation;
-  tag.vmid = cpu.next_vmid++;
-}
+// VMIDs in use. Below VmidCount, and not 0, the host's.
+std::array<uint64_t, (1 << 16) / 64> g_vmids;
 
 }  // namespace
+
+Status VmTag::Take() {
+  for (uint32_t vmid = 1; vmid < VmidCount(); ++vmid) {
+    uint64_t& word = g_vmids[vmid / 64];
+    const uint64_t bit = uint64_t{1} << vmid % 64;
+    if ((word & bit) != 0) continue;
+    word |= bit;
+    vmid_ = vmid;
+    return Status::kOk;
+  }
+  return Status::kNoMemory;
+}
+
+void VmTag::Release() {
+  if (vmid_ != 0) g_vmids[vmid_ / 64] &= ~(uint64_t{1} << vmid_ % 64);
+  vmid_ = 0;
+}
 
 void Vcpu::Initialize(uint32_t id, std::span<const HostPhysical>, HostPhysical nested_root,
                       VmTag& tag, abi::VcpuState& state) {
@@ -115,8 +123,7 @@ void Vcpu::Reset() {
 
 // The usual case: nobody else ran in between.
 bool Vcpu::IsLoaded(const Cpu& cpu) const {
-  return cpu.loaded_vcpu == this && tag_->generation == cpu.vmid_generation &&
-         loaded_vmid_ == tag_->vmid && !flush_;
+  return cpu.loaded_vcpu == this && !flush_.load(std::memory_order_relaxed);
 }
 
 void Vcpu::Load(Cpu& cpu) {
@@ -134,20 +141,16 @@ void Vcpu::Load(Cpu& cpu) {
     // Affinity level 0 is the number; bit 31 is always one (Arm ARM D17.2.102).
     BULKHEAD_WRITE_REGISTER(vmpidr_el2, uint64_t{1} << 31 | id_);
     cpu.loaded_vcpu = this;
-    loaded_vmid_ = 0;
-    // A guest may use an ASID, or no translation at all, differently on each of its processors,
-    // which have TLBs of their own; here they share one and the VMID (Arm ARM D8.13.1).
-    if (tag_->last_vcpu != id_) flush_ = true;
-    tag_->last_vcpu = id_;
-  }
-  AssignVmid(cpu, *tag_);
-  if (loaded_vmid_ != tag_->vmid) {
-    loaded_vmid_ = tag_->vmid;
-    BULKHEAD_WRITE_REGISTER(vttbr_el2, uint64_t{tag_->vmid} << 48 | Raw(root_));
+    BULKHEAD_WRITE_REGISTER(vttbr_el2, uint64_t{tag_->vmid_} << 48 | Raw(root_));
     InstructionBarrier();
+    // A guest may use an ASID, or no translation at all, differently on each of its processors,
+    // which have TLBs of their own; here they share one and the VMID (Arm ARM D8.13.1). And the
+    // VMID may have been another machine's when this CPU used it last.
+    uint8_t& last = tag_->last_vcpu_[cpu.index];
+    if (last != id_ + 1) flush_ = true;
+    last = static_cast<uint8_t>(id_ + 1);
   }
-  if (flush_) {
-    flush_ = false;
+  if (flush_.exchange(false, std::memory_order_relaxed)) {
     // With HCR_EL2.TGE clear this is about the current VMID (Arm ARM D8.14.3). And what the VMM put
     // into the guest's memory is to be executed.
     BULKHEAD_WRITE_REGISTER(hcr_el2, kGuestHcr);

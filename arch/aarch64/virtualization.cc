@@ -39,7 +39,7 @@ uint32_t VmidCount() { return g_vmids; }
 bool HasRas() { return g_ras; }
 bool HasSecondThreadPointer() { return g_second_thread_pointer; }
 
-Status EnableVirtualization(Cpu& cpu) {
+Status EnableVirtualization() {
   const uint64_t features = BULKHEAD_READ_REGISTER(id_aa64pfr0_el1);
   const uint64_t memory = BULKHEAD_READ_REGISTER(id_aa64mmfr0_el1);
   uint64_t range = IdField(memory, kMmfr0PaRange);
@@ -74,8 +74,6 @@ Status EnableVirtualization(Cpu& cpu) {
   BULKHEAD_WRITE_REGISTER(vpidr_el2, BULKHEAD_READ_REGISTER(midr_el1));
   InstructionBarrier();
   asm volatile("tlbi alle1; dsb nsh; isb" : : : "memory");
-  cpu.vmid_generation = 1;
-  cpu.next_vmid = 1;
   g_problem = nullptr;
   return Status::kOk;
 }

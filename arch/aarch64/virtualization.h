@@ -14,7 +14,7 @@
 namespace bulkhead::arch {
 
 // kNotSupported: VirtualizationProblem says why.
-Status EnableVirtualization(Cpu& cpu);
+Status EnableVirtualization();
 
 // List registers of a CPU: at most kMaxListRegisters.
 inline constexpr uint32_t kMaxListRegisters = 16;

@@ -114,6 +114,17 @@ void ResumeUser(Cpu&, UserContext& context) { throw fake::BackToUser{&context}; 
 void WaitForInterrupt() { throw fake::Idle{}; }
 void TakeInterrupts() { ++fake::TheMachine().interrupt_windows; }
 
+void Kick(Cpu& cpu) {
+  fake::Machine& machine = fake::TheMachine();
+  ++machine.kicks;
+  Cpu* const sender = machine.cpu;
+  machine.cpu = &cpu;
+  machine.handle_kick();
+  machine.cpu = sender;
+}
+
+void HaltForever() { std::abort(); }
+
 void ResetMachine() {
   std::fprintf(stderr, "the machine was reset; its log:\n%s", fake::TheMachine().log.c_str());
   std::abort();

@@ -31,7 +31,9 @@ unsigned g_next_device_vector = kFirstDeviceVector;
 
 }  // namespace
 
-Status InitializeCpu(Cpu& cpu, HostPhysical pages) {
+void InitializeMachine(Cpu&, HostPhysical pages) { PrepareVirtualization(pages); }
+
+Status InitializeCpu(Cpu& cpu) {
   cpu.self = &cpu;
   cpu.kernel_stack = StackTop(cpu.index);
   cpu.armed_deadline = ~uint64_t{0};
@@ -56,7 +58,8 @@ Status InitializeCpu(Cpu& cpu, HostPhysical pages) {
   WriteCr4(cr4);
 
   InitializeLocalApic();
-  return EnableVirtualization(cpu, pages);
+  cpu.hardware_id = LocalApicId();
+  return EnableVirtualization(cpu);
 }
 
 Cpu& CurrentCpu() {
@@ -91,13 +94,19 @@ Result<Message> AllocateMessage(Cpu&, uint64_t) {
 
 void ResumeUser(Cpu& cpu, UserContext& context) {
   cpu.context_end = reinterpret_cast<uint64_t>(&context) + sizeof(UserContext);
-  SetKernelEntryStack(cpu.context_end);
+  cpu.task_state.rsp[0] = cpu.context_end;  // where the processor pushes when it leaves user mode
   ReturnToUser(&context);
 }
 
 void WaitForInterrupt() {
   // STI takes effect after HLT has begun: no interrupt is lost in between (AMD APM 3, STI).
   asm volatile("sti; hlt; cli" : : : "memory");
+}
+
+void Kick(Cpu& cpu) { SendInterprocessor(cpu.hardware_id, kKickVector); }
+
+void HaltForever() {
+  for (;;) asm volatile("cli; hlt");
 }
 
 void TakeInterrupts() {

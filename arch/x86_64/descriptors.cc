@@ -13,17 +13,6 @@ extern "C" char InterruptStubs[];
 namespace bulkhead::arch {
 namespace {
 
-struct [[gnu::packed]] TaskState {
-  uint32_t reserved0;
-  uint64_t rsp[3];
-  uint64_t reserved1;
-  uint64_t ist[7];
-  uint64_t reserved2;
-  uint16_t reserved3;
-  uint16_t io_map;
-};
-static_assert(sizeof(TaskState) == 104);
-
 struct [[gnu::packed]] Gate {
   uint16_t offset_low;
   uint16_t selector;
@@ -42,17 +31,6 @@ struct [[gnu::packed]] TablePointer {
 
 constexpr uint64_t kStubSize = 16;
 constexpr uint8_t kInterruptGate = 0x8e;
-constexpr uint64_t kEmergencyStackSize = 4096;
-
-// NMI, double fault, machine check: each on its own stack, whatever state the hypervisor is in.
-struct alignas(16) EmergencyStacks {
-  std::array<std::byte, kEmergencyStackSize> stack[3];
-};
-
-// One CPU for now; the second gets its own of each.
-EmergencyStacks g_emergency;
-TaskState g_task_state;
-std::array<uint64_t, 7> g_segments;
 std::array<Gate, 256> g_gates;
 
 void FillGates() {
@@ -69,30 +47,30 @@ void FillGates() {
   }
 }
 
-TablePointer SegmentTable() {
-  return {sizeof(g_segments) - 1, reinterpret_cast<uint64_t>(g_segments.data())};
+TablePointer SegmentTable(const Cpu& cpu) {
+  return {sizeof(cpu.segments) - 1, reinterpret_cast<uint64_t>(cpu.segments.data())};
 }
 
 }  // namespace
 
-DescriptorTables LoadedDescriptorTables() {
-  return {reinterpret_cast<uint64_t>(g_segments.data()), reinterpret_cast<uint64_t>(g_gates.data()),
-          reinterpret_cast<uint64_t>(&g_task_state)};
+DescriptorTables DescriptorTablesOf(const Cpu& cpu) {
+  return {reinterpret_cast<uint64_t>(cpu.segments.data()),
+          reinterpret_cast<uint64_t>(g_gates.data()), reinterpret_cast<uint64_t>(&cpu.task_state)};
 }
 
-void ReloadSegmentTable() {
-  const TablePointer gdt = SegmentTable();
+void ReloadSegmentTable(const Cpu& cpu) {
+  const TablePointer gdt = SegmentTable(cpu);
   asm volatile("lgdt %0" : : "m"(gdt));
 }
 
 void LoadDescriptorTables(Cpu& cpu) {
-  for (int i = 0; i < 3; ++i) {
-    g_task_state.ist[i] =
-        reinterpret_cast<uint64_t>(g_emergency.stack[i].data()) + kEmergencyStackSize;
+  for (size_t i = 0; i < cpu.emergency_stacks.size(); ++i) {
+    cpu.task_state.ist[i] =
+        reinterpret_cast<uint64_t>(cpu.emergency_stacks[i].data()) + Cpu::kEmergencyStackBytes;
   }
-  g_task_state.io_map = sizeof(TaskState);  // no ports for user mode
-  const auto base = reinterpret_cast<uint64_t>(&g_task_state);
-  g_segments = {
+  cpu.task_state.io_map = sizeof(TaskState);  // no ports for user mode
+  const auto base = reinterpret_cast<uint64_t>(&cpu.task_state);
+  cpu.segments = {
       0,
       0x00af9a000000ffff,  // kernel code, 64 bit
       0x00cf92000000ffff,  // kernel data
@@ -104,7 +82,7 @@ void LoadDescriptorTables(Cpu& cpu) {
   };
   FillGates();
 
-  const TablePointer gdt = SegmentTable();
+  const TablePointer gdt = SegmentTable(cpu);
   const TablePointer idt = {sizeof(g_gates) - 1, reinterpret_cast<uint64_t>(g_gates.data())};
   asm volatile(
       "lgdt %0\n"
@@ -125,7 +103,5 @@ void LoadDescriptorTables(Cpu& cpu) {
   WriteMsr(kMsrGsBase, reinterpret_cast<uint64_t>(&cpu));
   WriteMsr(kMsrKernelGsBase, 0);
 }
-
-void SetKernelEntryStack(uint64_t top) { g_task_state.rsp[0] = top; }
 
 }  // namespace bulkhead::arch

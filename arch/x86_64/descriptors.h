@@ -28,10 +28,8 @@ struct DescriptorTables {
   uint64_t gates;
   uint64_t task_state;
 };
-DescriptorTables LoadedDescriptorTables();
-void ReloadSegmentTable();
-// Where the processor pushes when it leaves user mode.
-void SetKernelEntryStack(uint64_t top);
+DescriptorTables DescriptorTablesOf(const Cpu& cpu);
+void ReloadSegmentTable(const Cpu& cpu);
 
 }  // namespace bulkhead::arch
 

@@ -18,6 +18,8 @@ enum Register : uint32_t {  // offsets in memory; MSR number is 0x800 + offset /
   kTaskPriority = 0x80,
   kEndOfInterrupt = 0xb0,
   kSpurious = 0xf0,
+  kCommand = 0x300,
+  kCommandHigh = 0x310,
   kTimer = 0x320,
   kLint0 = 0x350,
   kLint1 = 0x360,
@@ -27,6 +29,9 @@ enum Register : uint32_t {  // offsets in memory; MSR number is 0x800 + offset /
 };
 constexpr uint32_t kMasked = 1 << 16;
 constexpr uint32_t kTscDeadlineMode = 2 << 17;
+constexpr uint32_t kPending = 1 << 12;  // a command that has not been sent yet
+constexpr int kPatience = 1'000'000;    // reads until it has
+
 constexpr uint64_t kBaseX2Apic = 1 << 10;
 constexpr uint64_t kBaseEnable = 1 << 11;
 
@@ -142,8 +147,10 @@ void InitializeLocalApic() {
   Out8(0x21, 0xff);
   Out8(0xa1, 0xff);
 
-  const uint64_t base = ReadMsr(kMsrApicBase);
-  g_x2apic = (base & kBaseX2Apic) != 0;
+  // The first CPU decides for all.
+  uint64_t base = ReadMsr(kMsrApicBase);
+  if (g_counter_hz == 0) g_x2apic = (base & kBaseX2Apic) != 0;
+  if (g_x2apic) base |= kBaseX2Apic;
   g_deadline_timer = (Cpuid(1).ecx & (1 << 24)) != 0;
   WriteMsr(kMsrApicBase, base | kBaseEnable);
   Write(kTaskPriority, 0);
@@ -153,6 +160,24 @@ void InitializeLocalApic() {
   Write(kSpurious, 0x100 | kSpuriousVector);
   if (g_counter_hz == 0) Calibrate();
   Write(kTimer, kTimerVector | (g_deadline_timer ? kTscDeadlineMode : 0));
+}
+
+void SendInterprocessor(uint64_t apic_id, uint32_t command) {
+  if (g_x2apic) {
+    // WRMSR to the x2APIC does not wait for stores before it (Intel SDM 3A, 11.12.3).
+    asm volatile("mfence; lfence" : : : "memory");
+    WriteMsr(kMsrX2ApicFirst + (kCommand >> 4), apic_id << 32 | command);
+    return;
+  }
+  Write(kCommandHigh, static_cast<uint32_t>(apic_id << 24));
+  Write(kCommand, command);
+  for (int i = 0; i < kPatience && (Read(kCommand) & kPending) != 0; ++i) {
+  }
+}
+
+void Delay(uint64_t microseconds) {
+  const uint64_t end = ReadTsc() + microseconds * g_counter_hz / 1'000'000;
+  while (ReadTsc() < end) asm volatile("pause");
 }
 
 void ProgramTimer(uint64_t deadline) {

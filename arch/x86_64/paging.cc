@@ -13,6 +13,7 @@
 #include "arch/log.h"
 #include "arch/x86_64/local_apic.h"
 #include "arch/x86_64/registers.h"
+#include "arch/x86_64/start_cpu.h"
 
 extern "C" {
 extern char __text_start[], __text_end[];
@@ -83,6 +84,22 @@ uint64_t Address(const char* symbol) { return reinterpret_cast<uint64_t>(symbol)
 
 }  // namespace
 
+namespace {
+
+// The hypervisor's, and one page where it lies: with these another processor turns paging on.
+void MakeStartTables(EarlyMemory& early, uint64_t page) {
+  EarlyEnvironment environment{early};
+  PageTable<HostFormat, EarlyEnvironment> table(early.Take(1));
+  if (table.Prepare(environment, page, 1) != Status::kOk) Fatal("no tables for other processors");
+  table.Commit(environment, page, 1, static_cast<HostPhysical>(page), {.execute = true});
+  const auto* from = EarlyEnvironment::Entries(g_kernel_root);
+  std::copy(from + HostFormat::kTop, from + 512,
+            EarlyEnvironment::Entries(table.root()) + HostFormat::kTop);
+  FillStartPage(table.root());
+}
+
+}  // namespace
+
 HostPhysical EarlyMemory::Take(uint64_t pages) {
   const uint64_t bytes = pages * kPageSize;
   if (end - next < bytes) Fatal("not enough memory for the hypervisor's tables");
@@ -92,7 +109,8 @@ HostPhysical EarlyMemory::Take(uint64_t pages) {
   return static_cast<HostPhysical>(taken);
 }
 
-void EnterOwnAddressSpace(const BootInfo& boot, EarlyMemory& early) {
+void EnterOwnAddressSpace(BootInfo& boot, EarlyMemory& early) {
+  const uint64_t start_page = ReserveStartPage(boot);
   Builder builder(early, (Cpuid(0x80000001).edx & (1 << 26)) != 0);
 
   // The direct map: RAM, but for the image.
@@ -125,6 +143,7 @@ void EnterOwnAddressSpace(const BootInfo& boot, EarlyMemory& early) {
   builder.FillUpperHalf();
 
   g_kernel_root = builder.root();
+  if (start_page != 0) MakeStartTables(early, start_page);
   WriteMsr(kMsrEfer, ReadMsr(kMsrEfer) | kEferNxe);
   WriteCr0(ReadCr0() | kCr0Wp);
   WriteCr3(Raw(g_kernel_root));

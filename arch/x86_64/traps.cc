@@ -63,14 +63,17 @@ void HandleVector(unsigned vector) {
   if (vector == kTimerVector) {
     CurrentCpu().armed_deadline = ~uint64_t{0};  // one shot
     HandleTimer();
+  } else if (vector == kKickVector) {
+    HandleKick();
   } else {
     HandleInterrupt(vector);
   }
 }
 
-// The emergency stacks are in the image.
+// The first CPU's emergency stacks are in the image. Above its stack a CPU has nothing of its own.
 bool OnHypervisorStack(uint64_t address) {
-  const bool stack = address >= StackTop(0) - kStackBytes && address < StackTop(0) - 8;
+  const uint64_t top = CurrentCpu().kernel_stack;
+  const bool stack = address >= top - kStackStride && address < top - 8;
   const bool image = address >= kImageBase && address < kDeviceMap;
   return (stack || image) && IsAligned(address, 8);
 }

@@ -18,21 +18,26 @@ const char* g_problem = "not initialized";
 
 }  // namespace
 
-Status EnableVirtualization(Cpu& cpu, HostPhysical pages) {
+void PrepareVirtualization(HostPhysical pages) {
   g_virtualizer = svm::IsPresent()   ? &svm::kVirtualizer
                   : vmx::IsPresent() ? &vmx::kVirtualizer
                                      : nullptr;
+  if (g_virtualizer != nullptr) g_virtualizer->prepare(pages);
+}
+
+Status EnableVirtualization(Cpu& cpu) {
   if (g_virtualizer == nullptr) {
     g_problem =
         "this processor has neither AMD-V (SVM) nor VT-x (VMX), or they are hidden from this "
         "machine; in QEMU use -cpu max";
     return Status::kNotSupported;
   }
-  g_problem = g_virtualizer->enable(cpu, pages);
-  if (g_problem == nullptr) g_problem = FindVectorState();
+  const char* problem = g_virtualizer->enable(cpu);
+  if (problem == nullptr) problem = FindVectorState();
+  if (cpu.index == 0) g_problem = problem;
   cpu.next_tag = 1;
   cpu.tag_generation = 1;
-  return g_problem == nullptr ? Status::kOk : Status::kNotSupported;
+  return problem == nullptr ? Status::kOk : Status::kNotSupported;
 }
 
 const char* VirtualizationProblem() { return g_problem; }

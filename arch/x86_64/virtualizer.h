@@ -17,9 +17,12 @@ namespace bulkhead::arch {
 struct Virtualizer {
   const char* name;
 
-  // Turns it on on this CPU. `pages`: kCpuPages zeroed pages, its own from then on. Returns
-  // nullptr, or why it cannot be used and what to do.
-  const char* (*enable)(Cpu& cpu, HostPhysical pages);
+  // Makes what the CPUs share, in kMachinePages zeroed pages that stay its own.
+  void (*prepare)(HostPhysical pages);
+
+  // Turns it on on this CPU, which has cpu.pages for it. Returns nullptr, or why it cannot be used
+  // and what to do.
+  const char* (*enable)(Cpu& cpu);
 
   // Fills a new vCPU's control structure. `root`: of its machine's nested page tables.
   void (*initialize)(Vcpu& vcpu, HostPhysical root);
@@ -39,8 +42,10 @@ bool IsPresent();
 extern const Virtualizer kVirtualizer;
 }  // namespace vmx
 
-// Chooses, and turns it on. kNotSupported: VirtualizationProblem says why.
-Status EnableVirtualization(Cpu& cpu, HostPhysical pages);
+// Chooses, and makes what the CPUs share (arch::InitializeMachine).
+void PrepareVirtualization(HostPhysical pages);
+// Turns it on. kNotSupported: VirtualizationProblem says why.
+Status EnableVirtualization(Cpu& cpu);
 
 }  // namespace bulkhead::arch
 

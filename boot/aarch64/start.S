@@ -147,6 +147,43 @@ stop:
   b stop
   .size _start, . - _start
 
+/* Another processor: PSCI starts it here, at EL2 with the MMU off. Its first tables are those of the
+   first one, which checked what is checked above; of the image it uses only what was loaded, until
+   the caches are on. It comes alone: the boot stack is free. */
+  .globl StartOther
+  .type StartOther, %function
+StartOther:
+  msr DAIFSet, #15
+  ldr x0, =SCTLR_EL2_ONES
+  msr SCTLR_EL2, x0
+  isb
+  ldr x0, =(HCR_E2H | HCR_TGE | HCR_RW)
+  msr HCR_EL2, x0
+  isb
+  ldr x0, =SCTLR_EL1_ONES
+  msr SCTLR_EL1, x0
+  isb
+  ic iallu
+  dsb nsh
+  isb
+  msr SPSel, #1
+  bl enable_mmu
+  ldr x0, =start_other_high
+  br x0
+start_other_high:
+  load_address x0, boot_stack_top
+  mov sp, x0
+  mov x29, #0
+  mov x30, #0
+  ldr x0, =boot_vectors
+  msr VBAR_EL1, x0
+  isb
+  bl AdoptStack
+  mov sp, x0
+  mov x29, #0
+  bl StartedCpu                        /* does not return */
+  .size StartOther, . - StartOther
+
 /* What is written with the MMU off goes past the caches, so no line of them may hold that memory:
    neither a dirty one, written back later, nor one that was fetched early. */
 clean_invalidate_bss:

@@ -135,6 +135,10 @@ class AcpiTables {
   // From MCFG (PCI Firmware Specification 3.3, 4.1.2).
   AcpiError ReadEcam(Ecam& out);
 
+  // The machine's processors that can be started, as abi::SystemOperation::kStartCpu takes them,
+  // from MADT; no more than `ids` has room for. One may be listed twice.
+  AcpiError ReadProcessors(std::span<uint64_t> ids, uint32_t& count);
+
   // A GICv3 and its interrupts, from MADT (5.2.12) and GTDT (5.2.25). The distributor is 0 and
   // there is no error if the MADT describes another interrupt controller.
   AcpiError ReadGic(GicInfo& out);

@@ -5,29 +5,30 @@
 
 #include "boot/acpi/acpi_tables.h"
 #include "boot/acpi/fields.h"
+#include "boot/acpi/madt.h"
 
 namespace bulkhead {
 namespace {
 
 using acpi::Bytes;
+using acpi::ForEachStructure;
+using acpi::kGiccEnabled;
+using acpi::kGiccFlags;
+using acpi::kGiccLength;
+using acpi::kMadt;
+using acpi::kMadtStructures;
 using acpi::Read;
 using acpi::Read32;
+using acpi::kTypeGicc;
 
-constexpr AcpiSignature kMadt("APIC");
 constexpr AcpiSignature kGtdt("GTDT");
 
-// 5.2.12, MADT: structures of a type and a length follow its own fields.
-constexpr uint32_t kMadtStructures = 44;
-constexpr size_t kStructureHeader = 2;
-constexpr uint64_t kTypeGicc = 0xb;  // 5.2.12.14
+// 5.2.12, MADT.
 constexpr uint64_t kTypeGicd = 0xc;  // 5.2.12.15
 constexpr uint64_t kTypeGicr = 0xe;  // 5.2.12.17
 constexpr uint64_t kTypeIts = 0xf;   // 5.2.12.18
-constexpr size_t kGiccFlags = 12;
-constexpr uint32_t kGiccEnabled = 1;
 constexpr size_t kGiccMaintenance = 56;
 constexpr size_t kGiccRedistributor = 60;
-constexpr size_t kGiccLength = 76;
 constexpr size_t kGicdBase = 8;
 constexpr size_t kGicdVersion = 20;
 constexpr size_t kGicdLength = 24;
@@ -95,19 +96,6 @@ void ReadCpu(Bytes structure, bool with_redistributors, Madt& madt) {
   if (!with_redistributors) return;
   madt.AddRegion(Read(structure, kGiccRedistributor, 8),
                  madt.version == 4 ? kRedistributorV4 : kRedistributorV3);
-}
-
-// Calls `visit` with the type and the bytes of each structure. False if one is malformed.
-template <typename Visit>
-bool ForEachStructure(Bytes table, Visit visit) {
-  Bytes rest = table.subspan(kMadtStructures);
-  while (!rest.empty()) {
-    const uint64_t length = Read(rest, 1, 1);
-    if (length < kStructureHeader || length > rest.size()) return false;
-    visit(Read(rest, 0, 1), rest.first(length));
-    rest = rest.subspan(length);
-  }
-  return true;
 }
 
 }  // namespace

@@ -30,6 +30,7 @@ inline constexpr uint64_t kPriorities = 8;
 inline constexpr uint32_t kWholeCpu = 1000;     // shares of a CPU are in thousandths
 inline constexpr uint32_t kDefaultWeight = 10;  // of a process that nobody gave another
 inline constexpr uint64_t kMaxVcpus = 64;
+inline constexpr uint64_t kMaxCpus = 256;
 inline constexpr uint64_t kNever = ~uint64_t{0};
 inline constexpr uint64_t kUserTop = uint64_t{1} << 46;  // first address user mode cannot map
 
@@ -38,11 +39,16 @@ enum class ProcessOperation : uint64_t {
   kKill = 1,    // ends it; reported as kKilled
   kStatus = 2,  // returns ProcessEnd, code (exit code, or fault), address (of a fault)
   kUsage = 3,   // returns quota, used and peak, in bytes; time that its threads have had, in ticks
-  kSetShare = 4,  // argument0: weight among the processes that want to run, 1 to kWholeCpu;
-                  // argument1: the most it may have of every 100 ms, in thousandths, to kWholeCpu;
-                  // 0: everything. Only for a caller whose own capability has kSystem; not for the
-                  // root task, which goes before all others
+  kSetShare = 4,  // what it may have of a CPU; where it has no share, it has no threads. argument0:
+                  // Share; argument1: the CPU's index. Only for a caller whose own capability has
+                  // kSystem; not for the root task, which goes before all others on CPU 0
 };
+
+// A share as one word: weight among the processes that want to run, 1 to kWholeCpu; the most it may
+// have of every 100 ms, in thousandths, to kWholeCpu; 0: everything.
+constexpr uint64_t Share(uint32_t weight, uint32_t ceiling) {
+  return uint64_t{ceiling} << 32 | weight;
+}
 
 enum class ProcessEnd : uint64_t {
   kRunning = 0,
@@ -66,6 +72,10 @@ enum class SystemOperation : uint64_t {
   kDumpTrace = 6,  // writes the trace ring to the log
   kPowerOff = 7,   // powers the machine off at once, where firmware does that for the hypervisor
                    // (PSCI); else kNotSupported
+  kStartCpu = 8,   // argument0: a processor of the machine, as the firmware's tables name it (local
+                   // APIC id, MPIDR); returns the index by which calls name it from then on. The
+                   // first one has index 0. kExists: it runs; kNoHandle: kMaxCpus run; kTimedOut:
+                   // it does not start; kNotSupported: this machine cannot start any
 };
 inline constexpr uint64_t kMaxLogLength = 256;
 

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <new>
 
+#include "arch/upcalls.h"
 #include "gtest/gtest.h"
 
 namespace bulkhead {
@@ -47,7 +48,9 @@ FakeNode::FakeNode(uint64_t ram) : machine_(ram), node_(std::make_unique<Node>()
   blocks_.resize(PageAllocator::BlocksFor(regions_));
   node_->pages.Initialize(regions_, blocks_);
   node_->own[0] = {start, 3 * kPageSize};
-  node_->cpu.scheduler.Initialize(kSlice);
+  node_->boot_cpu.scheduler.Initialize(kSlice);
+  machine_.cpu = &node_->boot_cpu;
+  machine_.handle_kick = &arch::HandleKick;
   g_node = node_.get();
 
   auto* root = new (root_storage_.data())
@@ -58,9 +61,12 @@ FakeNode::FakeNode(uint64_t ram) : machine_(ram), node_(std::make_unique<Node>()
   Retain(*root);
   Require(root->capabilities.Insert({.object = root, .rights = abi::kAllRights | abi::kSystem},
                                     root->arena));
-  root_thread_ = Require(CreateThread(*node_, *root, *root, abi::kPriorities - 1));
+  root->groups = new (Require(root->arena.Allocate(sizeof(BudgetGroup))))
+      BudgetGroup(node_->boot_cpu, BudgetGroup::kFirst);
+  root_thread_ =
+      Require(CreateThread(*node_, *root, *root, node_->boot_cpu, abi::kPriorities - 1));
   root_thread_->context.Start(0x1000, 0x8000, 0);
-  node_->cpu.scheduler.MakeReady(*root_thread_);
+  MakeReady(*root_thread_);
 }
 
 FakeNode::~FakeNode() { g_node = nullptr; }
@@ -102,13 +108,29 @@ FakeNode::Child FakeNode::MakeChild(uint64_t quota_bytes, uint64_t priority) {
   Child child;
   child.handle = Do(abi::Call::kProcessCreate, {quota_bytes});
   child.process = &Get<Process>(root(), child.handle);
+  Share(child.handle, 0);
   child.thread = &MakeThread(child.handle, priority);
   return child;
 }
 
-Thread& FakeNode::MakeThread(uint64_t process_handle, uint64_t priority) {
+void FakeNode::Share(uint64_t process_handle, uint64_t cpu, uint32_t weight) {
+  Do(abi::Call::kProcessControl,
+     {process_handle, static_cast<uint64_t>(abi::ProcessOperation::kSetShare),
+      abi::Share(weight, 0), cpu});
+}
+
+Cpu& FakeNode::AddCpu() {
+  cpus_.push_back(std::make_unique<Cpu>());
+  Cpu& cpu = *cpus_.back();
+  cpu.index = node_->cpu_count;
+  cpu.scheduler.Initialize(kSlice);
+  node_->cpus[node_->cpu_count++] = &cpu;
+  return cpu;
+}
+
+Thread& FakeNode::MakeThread(uint64_t process_handle, uint64_t priority, uint64_t cpu) {
   const uint64_t handle =
-      Do(abi::Call::kThreadCreate, {process_handle, 0x1000, 0x8000, 0, priority});
+      Do(abi::Call::kThreadCreate, {process_handle, 0x1000, 0x8000, 0, priority, cpu});
   auto& thread = Get<Thread>(root(), handle);
   Do(abi::Call::kHandleClose, {handle});
   return thread;
@@ -116,6 +138,26 @@ Thread& FakeNode::MakeThread(uint64_t process_handle, uint64_t priority) {
 
 uint64_t FakeNode::Grant(const Child& child, uint64_t handle, uint32_t rights, uint64_t badge) {
   return Do(abi::Call::kHandleGrant, {child.handle, handle, rights, badge});
+}
+
+bool FakeNode::Turn(Cpu& cpu) {
+  machine_.cpu = &cpu;
+  node_->lock.Acquire(cpu);
+  try {
+    bulkhead::Dispatch(*node_, cpu);
+  } catch (const arch::fake::Idle&) {
+    return false;
+  } catch (const arch::fake::BackToUser&) {
+    return true;
+  }
+}
+
+void FakeNode::RunGuest(Thread& thread) {
+  Cpu& cpu = thread.group.cpu;
+  machine_.cpu = &cpu;
+  node_->lock.Acquire(cpu);
+  bulkhead::RunGuest(*node_, cpu, thread);
+  node_->lock.Release(cpu);
 }
 
 void FakeNode::Settle() {

@@ -70,7 +70,18 @@ class FakeNode {
   };
   Child MakeChild(uint64_t quota_bytes, uint64_t priority = 3);
   // Another thread; the root task keeps no handle to it.
-  Thread& MakeThread(uint64_t process_handle, uint64_t priority = 3);
+  Thread& MakeThread(uint64_t process_handle, uint64_t priority = 3, uint64_t cpu = 0);
+  // Lets a process have threads on a CPU.
+  void Share(uint64_t process_handle, uint64_t cpu, uint32_t weight = abi::kDefaultWeight);
+
+  // Another processor of the machine, which runs from now on. The test is in the hypervisor on
+  // the boot CPU, until it says otherwise.
+  Cpu& AddCpu();
+  void On(Cpu& cpu) { machine_.cpu = &cpu; }
+  // The main loop on this CPU, until it goes back to user mode (true) or waits for an interrupt.
+  bool Turn(Cpu& cpu);
+  // One run of the guest of a thread in vcpu_run, on the thread's CPU.
+  void RunGuest(Thread& thread);
   // Copies a capability of the root task into the child.
   uint64_t Grant(const Child& child, uint64_t handle, uint32_t rights = abi::kAllRights,
                  uint64_t badge = 0);
@@ -110,6 +121,7 @@ class FakeNode {
   std::vector<MemoryRegion> regions_;
   alignas(Process) std::array<std::byte, sizeof(Process)> root_storage_;
   std::unique_ptr<Node> node_;
+  std::vector<std::unique_ptr<Cpu>> cpus_;
   Thread* root_thread_ = nullptr;
   std::vector<HostPhysical> taken_;
 };

@@ -16,6 +16,7 @@
 #include "cli/bochs.h"
 #include "tests/harness/architecture.h"
 #include "tests/harness/node.h"
+#include "tests/testguest/tap.h"
 
 namespace bulkhead {
 namespace {
@@ -37,40 +38,7 @@ void PrintTo(const Machine& machine, std::ostream* out) { *out << machine.name; 
 
 std::string NameOfMachine(const testing::TestParamInfo<Machine>& info) { return info.param.name; }
 
-// The least number of checks that a plan has.
-int LeastChecks(Architecture architecture) {
-  return architecture == Architecture::kX86_64 ? 425 : 122;
-}
-
-// For the checks of guests that share a node in QEMU (guest/testguest/x86_64/debug_events.h).
-const char kShared[] = "testguest.breakpoints=off";
-
 std::string Mode(const std::string& mode) { return "testguest.mode=" + mode; }
-
-// A plan of enough checks, all of them there, in order, and all of them ok.
-testing::AssertionResult TapPassed(int least, const std::string& tap) {
-  std::istringstream lines(tap);
-  std::string line;
-  int count = 0;
-  int planned = -1;
-  std::string wrong;
-  std::getline(lines, line);
-  if (line != "TAP version 13") wrong += "\nfirst line: " + line;
-  while (std::getline(lines, line)) {
-    if (line.starts_with("1..")) {
-      planned = std::stoi(line.substr(3));
-    } else if (line.starts_with("ok " + std::to_string(count + 1) + " - ")) {
-      ++count;
-    } else {
-      if (line.starts_with("not ok ")) ++count;
-      wrong += "\n" + line;
-    }
-  }
-  if (wrong.empty() && planned == count && count >= least) return testing::AssertionSuccess();
-  return testing::AssertionFailure() << planned << " planned, " << count << " seen, at least "
-                                     << least << " wanted; wrong:" << wrong << "\n---\n"
-                                     << tap;
-}
 
 class TestGuest : public testing::TestWithParam<Machine> {
  protected:
@@ -181,7 +149,7 @@ TEST_P(TestGuest, HostileGuestsEndAlone) {
   // They share the node with one that only looks at the clock, and with one that takes every cycle
   // it can get; that one lives until the others have ended.
   const auto tap = static_cast<uint16_t>(options.pods.size());
-  options.pods.push_back({.name = "tap", .cmdline = kShared});
+  options.pods.push_back({.name = "tap", .cmdline = kSharedNode});
   const auto spin = static_cast<uint16_t>(options.pods.size());
   options.pods.push_back({.name = "spin", .cmdline = Mode("spin-masked")});
 
@@ -213,7 +181,7 @@ TEST_P(TestGuest, HostileGuestsEndAlone) {
 
 // What one leaves in a register, another must not find.
 TEST_P(TestGuest, GuestsDoNotDisturbEachOther) {
-  const std::string shared = *GetParam().bochs_cpu != 0 ? "" : kShared;
+  const std::string shared = *GetParam().bochs_cpu != 0 ? "" : kSharedNode;
   TestNode node(NodeWith({{.name = "a", .cmdline = shared},
                           {.name = "b", .cmdline = shared},
                           {.name = "c", .cmdline = shared},

@@ -54,8 +54,7 @@ void Guest::Load(Cpu& cpu) {
     asm volatile("vmsave %%rax" : : "a"(Raw(cpu.host_control)) : "memory");
   }
   if (vcpu_.TakeTag(cpu, AsidCount())) vmcb().asid = vcpu_.tag_;
-  vmcb().tlb_control = vcpu_.flush_ ? kFlushAll : 0;
-  vcpu_.flush_ = false;
+  vmcb().tlb_control = vcpu_.TakeFlush() ? kFlushAll : 0;
 }
 
 // Asks for an exit when the guest can take `vector`; `held_back`: one that only the task priority
@@ -132,6 +131,7 @@ RunOutcome Guest::Enter(abi::VcpuState& state) {
 
 const Virtualizer kVirtualizer = {
     .name = "AMD-V",
+    .prepare = &Prepare,
     .enable = &Enable,
     .initialize = [](Vcpu& vcpu, HostPhysical root) { Guest(vcpu).Initialize(root); },
     .run = [](Vcpu& vcpu, Cpu& cpu, abi::VcpuState& state) { return Guest(vcpu).Run(cpu, state); },

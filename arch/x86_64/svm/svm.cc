@@ -58,15 +58,9 @@ bool IsPresent() {
   return Cpuid(0x80000000).eax >= 0x8000000a && (Cpuid(0x80000001).ecx & (1 << 2)) != 0;
 }
 
-const char* Enable(Cpu& cpu, HostPhysical pages) {
-  const char* problem = FindProblem();
-  if (problem != nullptr) return problem;
-
-  WriteMsr(kMsrEfer, ReadMsr(kMsrEfer) | kEferSvme);
-  cpu.host_control = pages;
-  WriteMsr(kMsrVmHsavePa, Raw(pages + kPageSize));
-  g_io_map = pages + 2 * kPageSize;
-  g_msr_map = pages + (2 + kIoMapPages) * kPageSize;
+void Prepare(HostPhysical pages) {
+  g_io_map = pages;
+  g_msr_map = pages + kIoMapPages * kPageSize;
   std::memset(ToPointer(g_io_map), 0xff, kIoMapPages * kPageSize);
   std::memset(ToPointer(g_msr_map), 0xff, kMsrMapPages * kPageSize);
   for (const uint32_t msr : kPassedThrough) PassThrough(ToPointer<uint8_t>(g_msr_map), msr);
@@ -74,6 +68,15 @@ const char* Enable(Cpu& cpu, HostPhysical pages) {
   const CpuidResult features = Cpuid(0x8000000a);
   g_asids = features.ebx;
   g_next_rip = (features.edx & (1 << 3)) != 0;
+}
+
+const char* Enable(Cpu& cpu) {
+  const char* problem = FindProblem();
+  if (problem != nullptr) return problem;
+
+  WriteMsr(kMsrEfer, ReadMsr(kMsrEfer) | kEferSvme);
+  cpu.host_control = cpu.pages[0];
+  WriteMsr(kMsrVmHsavePa, Raw(cpu.pages[1]));
   return nullptr;
 }
 

@@ -13,7 +13,9 @@
 
 namespace bulkhead::arch::svm {
 
-const char* Enable(Cpu& cpu, HostPhysical pages);
+// As Virtualizer has them.
+void Prepare(HostPhysical pages);
+const char* Enable(Cpu& cpu);
 
 HostPhysical IoMap();
 HostPhysical MsrMap();

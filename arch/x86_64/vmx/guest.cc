@@ -88,7 +88,7 @@ void WriteHostState(const CurrentVmcs& vmcs, const Cpu& cpu) {
   vmcs.Write(kHostTr, kTaskState);
   vmcs.Write(kHostFsBase, uint64_t{0});
   vmcs.Write(kHostGsBase, reinterpret_cast<uint64_t>(&cpu));
-  const DescriptorTables tables = LoadedDescriptorTables();
+  const DescriptorTables tables = DescriptorTablesOf(cpu);
   vmcs.Write(kHostTrBase, tables.task_state);
   vmcs.Write(kHostGdtrBase, tables.segments);
   vmcs.Write(kHostIdtrBase, tables.gates);
@@ -139,8 +139,7 @@ void Guest::Load(Cpu& cpu) {
     vmcs_.Write(kVpid, static_cast<uint16_t>(vcpu_.tag_));
     vcpu_.flush_ = true;
   }
-  if (vcpu_.flush_) Invept(vcpu_.outside_.nested_root);
-  vcpu_.flush_ = false;
+  if (vcpu_.TakeFlush()) Invept(vcpu_.outside_.nested_root);
 }
 
 void Guest::Unload() {
@@ -228,7 +227,7 @@ RunOutcome Guest::Enter(abi::VcpuState& state) {
   WriteMsr(kMsrKernelGsBase, 0);
   for (size_t i = 0; i < std::size(kSyscallMsrs); ++i) WriteMsr(kSyscallMsrs[i], host[i]);
   // Exits leave the table with the largest limit: what follows it in memory would be descriptors.
-  ReloadSegmentTable();
+  ReloadSegmentTable(*vcpu_.cpu_);
   return entered ? SlowExit(state) : RefusedEntry(state, vmcs_.Read(kInstructionError));
 }
 
@@ -260,6 +259,7 @@ bool Guest::WriteSyscallMsr() {
 
 const Virtualizer kVirtualizer = {
     .name = "VT-x",
+    .prepare = &Prepare,
     .enable = &Enable,
     .initialize = [](Vcpu& vcpu, HostPhysical root) { Guest(vcpu).Initialize(root); },
     .run = [](Vcpu& vcpu, Cpu& cpu, abi::VcpuState& state) { return Guest(vcpu).Run(cpu, state); },

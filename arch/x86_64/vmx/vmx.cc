@@ -79,7 +79,20 @@ const Shared& TheShared() { return g_shared; }
 
 bool IsPresent() { return (Cpuid(1).ecx & (1 << 5)) != 0; }
 
-const char* Enable(Cpu&, HostPhysical pages) {
+void Prepare(HostPhysical pages) {
+  g_shared.msr_bitmap = Raw(pages);
+  auto* map = ToPointer<uint8_t>(pages);
+  std::memset(map, 0xff, kPageSize);
+  for (const uint32_t msr : kPassedThrough) {
+    PassThrough(map, msr, 0);
+    PassThrough(map, msr, kWrites);
+  }
+  for (const uint32_t msr : kReadThrough) PassThrough(map, msr, 0);
+  GuestFormat::UseExtended();
+}
+
+// The processors of a machine are alike: what each finds anew is the same.
+const char* Enable(Cpu& cpu) {
   if (!UnlockedByFirmware()) return "VT-x is disabled by the firmware; enable it in its set-up";
   const uint64_t basic = ReadMsr(kMsrBasic);
   const char* problem = ComputeControls(ReadCapabilities(basic), g_shared.controls);
@@ -92,17 +105,8 @@ const char* Enable(Cpu&, HostPhysical pages) {
   WriteCr0(ReadCr0() | g_shared.cr0_always);
   WriteCr4(ReadCr4() | g_shared.cr4_always);
 
-  std::memcpy(ToPointer(pages), &g_shared.revision, sizeof(g_shared.revision));
-  Vmxon(Raw(pages));
-  g_shared.msr_bitmap = Raw(pages + kPageSize);
-  auto* map = ToPointer<uint8_t>(pages + kPageSize);
-  std::memset(map, 0xff, kPageSize);
-  for (const uint32_t msr : kPassedThrough) {
-    PassThrough(map, msr, 0);
-    PassThrough(map, msr, kWrites);
-  }
-  for (const uint32_t msr : kReadThrough) PassThrough(map, msr, 0);
-  GuestFormat::UseExtended();
+  std::memcpy(ToPointer(cpu.pages[0]), &g_shared.revision, sizeof(g_shared.revision));
+  Vmxon(Raw(cpu.pages[0]));
   return nullptr;
 }
 

@@ -14,7 +14,9 @@
 
 namespace bulkhead::arch::vmx {
 
-const char* Enable(Cpu& cpu, HostPhysical pages);
+// As Virtualizer has them.
+void Prepare(HostPhysical pages);
+const char* Enable(Cpu& cpu);
 
 struct Shared {
   Controls controls;

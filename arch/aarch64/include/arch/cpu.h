@@ -6,6 +6,7 @@
 
 // One processor as the core sees it.
 
+#include <array>
 #include <cstdint>
 
 #include "arch/context.h"
@@ -19,14 +20,18 @@ namespace bulkhead::arch {
 
 class Vcpu;
 
+// Pages that a CPU keeps: none besides its own memory.
+inline constexpr uint64_t kCpuPages = 0;
+
 // The architecture's part of per-CPU data. TPIDR_EL2 points here.
 struct Cpu {
-  uint64_t kernel_stack;  // top of the stack the hypervisor runs on; known to entry.S
-  Vcpu* loaded_vcpu;      // whose EL1 and vector registers the CPU holds
-  uint64_t armed_deadline;
-  uint64_t vmid_generation;
-  uint32_t next_vmid;
-  uint32_t index;
+  uint64_t kernel_stack = 0;    // top of the stack the hypervisor runs on; known to entry.S
+  Vcpu* loaded_vcpu = nullptr;  // whose EL1 and vector registers the CPU holds
+  uint64_t armed_deadline = 0;
+  uint64_t redistributor = 0;  // its registers, mapped
+  uint64_t hardware_id = 0;    // the affinities of its MPIDR
+  uint32_t index = 0;          // of its stack and area
+  std::array<HostPhysical, kCpuPages> pages = {};
 };
 
 // Prints one character on the log. Usable from the first instruction.
@@ -51,11 +56,26 @@ inline constexpr uint64_t kEarlyTables = 32;
 void EnterOwnAddressSpace(const BootInfo& boot, EarlyMemory& early);
 // Maps nothing in the lower half.
 HostPhysical KernelRoot();
+// Whose tables map the hypervisor.
+HostPhysical HypervisorRoot();
 
-// Exceptions, interrupts, timer, virtualisation. `pages`: kCpuPages zeroed pages: tables of the
-// interrupt controller.
-inline constexpr uint64_t kCpuPages = 64;
-Status InitializeCpu(Cpu& cpu, HostPhysical pages);
+// What there is once, on the first CPU, before InitializeCpu. `pages`: kMachinePages zeroed pages,
+// its own from then on: tables of the interrupt controller.
+inline constexpr uint64_t kMachinePages = 64;
+void InitializeMachine(Cpu& cpu, HostPhysical pages);
+// Exceptions, interrupts, timer, virtualisation of the CPU this runs on. Cpu::index is set.
+Status InitializeCpu(Cpu& cpu);
+
+// Other processors, by PSCI. Whether this machine can start any.
+inline bool CanStartCpus() { return true; }
+// Has the processor with cpu.hardware_id come to EnterStartedCpu (arch/upcalls.h), on a stack below
+// StackTop(cpu.index). One at a time: the next only after the last has come or never will.
+Status StartCpu(Cpu& cpu);
+[[noreturn]] void HaltForever();
+// Has HandleKick called on another CPU, soon: it leaves what it runs for that.
+void Kick(Cpu& cpu);
+// In a loop that waits for another CPU.
+inline void Pause() { asm volatile("yield"); }
 
 // The machine's counter, and how many of its ticks make a second.
 uint64_t Now();

@@ -7,6 +7,7 @@
 // A virtual processor as the core sees it.
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <span>
 
@@ -16,6 +17,7 @@
 #include "base/address.h"
 #include "base/status.h"
 #include "hypervisor/abi/aarch64/vcpu_state.h"
+#include "hypervisor/abi/types.h"
 
 namespace bulkhead::arch {
 
@@ -26,11 +28,21 @@ enum class RunOutcome {
   kInterprocessor,  // the guest sends an interrupt: see LastSent, then continue
 };
 
-// What the virtual processors of a machine share.
-struct VmTag {
-  uint64_t generation = 0;  // of Cpu::vmid_generation
-  uint32_t vmid = 0;
-  uint32_t last_vcpu = ~uint32_t{0};  // whose translations the TLB may hold
+// What the virtual processors of a machine share: its VMID, the same on all CPUs, since what a guest
+// invalidates it invalidates on all of them.
+class VmTag {
+ public:
+  // kNoMemory: all VMIDs are in use.
+  Status Take();
+  void Release();
+
+ private:
+  friend class Vcpu;
+
+  uint32_t vmid_ = 0;  // 0: none
+  // By Cpu::index, the number, plus one, of the vCPU whose translations that CPU's TLB may hold.
+  std::array<uint8_t, abi::kMaxCpus> last_vcpu_ = {};
+  static_assert(abi::kMaxVcpus < 256);
 };
 
 // The first members are known to entry.S by offset.
@@ -77,7 +89,7 @@ class Vcpu {
   uint64_t TimerDeadline() const;
 
   // The next entry forgets the guest's cached translations.
-  void FlushGuestTlb() { flush_ = true; }
+  void FlushGuestTlb() { flush_.store(true, std::memory_order_relaxed); }
 
   uint32_t id() const { return id_; }
 
@@ -126,9 +138,8 @@ class Vcpu {
   uint64_t counter_offset_ = 0;
   uint64_t sent_ = 0;
   uint32_t id_ = 0;
-  uint32_t loaded_vmid_ = 0;        // in VTTBR_EL2; 0: it has to be written
   uint64_t interface_control_ = 1;  // ICH_HCR_EL2 for the next entry
-  bool flush_ = true;
+  std::atomic<bool> flush_ = true;  // set by any CPU
   bool halted_ = false;
   bool in_guest_ = false;     // VcpuState was taken; no exit has been given to the VMM since
   bool inject_ = false;       // an undefined-instruction exception

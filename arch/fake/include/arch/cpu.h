@@ -4,6 +4,7 @@
 #ifndef BULKHEAD_ARCH_FAKE_INCLUDE_ARCH_CPU_H_
 #define BULKHEAD_ARCH_FAKE_INCLUDE_ARCH_CPU_H_
 
+#include <array>
 #include <cstdint>
 
 #include "arch/context.h"
@@ -18,13 +19,34 @@ namespace bulkhead::arch {
 
 class Vcpu;
 
+inline constexpr uint64_t kCpuPages = 1;
+
 struct Cpu {
-  Vcpu* loaded_vcpu;
-  uint64_t deadline;
+  Vcpu* loaded_vcpu = nullptr;
+  uint64_t deadline = 0;
+  uint64_t hardware_id = 0;
+  uint32_t index = 0;
+  std::array<HostPhysical, kCpuPages> pages = {};
 };
+
+// The one whose code the test runs at the moment.
+inline Cpu& CurrentCpu() { return *fake::TheMachine().cpu; }
+// Has HandleKick called on another CPU, at once.
+void Kick(Cpu& cpu);
+inline void Pause() {}
+
+// There is no second processor to start; tests make them (testing/fake_node.h).
+inline bool CanStartCpus() { return false; }
+inline Status StartCpu(Cpu&) { return Status::kNotSupported; }
+[[noreturn]] void HaltForever();  // aborts
+inline constexpr uint64_t kStackBytes = 4096;
+inline constexpr uint64_t kStackStride = 64 * 1024;
+constexpr uint64_t CpuArea(uint64_t cpu) { return cpu * kStackStride; }
+constexpr uint64_t StackTop(uint64_t cpu) { return (cpu + 1) * kStackStride; }
 
 void PutChar(char c);
 HostPhysical KernelRoot();
+inline HostPhysical HypervisorRoot() { return KernelRoot(); }
 
 inline uint64_t Now() { return fake::TheMachine().now; }
 inline uint64_t CounterHz() { return 1'000'000; }

@@ -20,6 +20,7 @@ struct VcpuState;
 
 namespace bulkhead::arch {
 
+struct Cpu;
 class Vcpu;
 enum class RunOutcome;
 struct UserContext;
@@ -48,6 +49,9 @@ class Machine {
 
   bool IsRam(const void* memory, size_t size) const;
 
+  Cpu* cpu = nullptr;  // that runs the hypervisor's code now
+  uint64_t kicks = 0;
+  std::function<void()> handle_kick;  // what Kick calls, as the CPU that was kicked
   uint64_t now = 1000;
   uint64_t timer = ~uint64_t{0};  // last SetTimer
   HostPhysical active_root = {};  // last ActivateAddressSpace

@@ -16,7 +16,11 @@ namespace bulkhead::arch {
 
 enum class RunOutcome { kExit, kInterrupted, kHalted, kInterprocessor };
 
-struct VmTag {};
+// What the virtual processors of a machine share: nothing.
+struct VmTag {
+  static Status Take() { return Status::kOk; }
+  static void Release() {}
+};
 
 // Runs Machine::guest. Interrupts are pending bits without priorities.
 class Vcpu {

@@ -6,6 +6,8 @@
 
 // One processor as the core sees it.
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -20,20 +22,42 @@ namespace bulkhead::arch {
 
 class Vcpu;
 
+// AMD APM 2, 12.2.5.
+struct [[gnu::packed]] TaskState {
+  uint32_t reserved0 = 0;
+  uint64_t rsp[3] = {};
+  uint64_t reserved1 = 0;
+  uint64_t ist[7] = {};
+  uint64_t reserved2 = 0;
+  uint16_t reserved3 = 0;
+  uint16_t io_map = 0;
+};
+static_assert(sizeof(TaskState) == 104);
+
+// Zeroed pages that a CPU keeps. AMD-V: host VMCB, host save; VT-x needs one.
+inline constexpr uint64_t kCpuPages = 2;
+
 // The architecture's part of per-CPU data. The first members are read through GS.
 struct Cpu {
-  uint64_t kernel_stack;  // top of the stack the hypervisor runs on
-  uint64_t context_end;   // just past the current thread's UserContext
-  uint64_t scratch;       // entry.S
-  Cpu* self;
-  Vcpu* loaded_vcpu;          // whose floating-point and debug registers the CPU holds
-  HostPhysical host_control;  // AMD-V: the host's VMSAVE area
-  uint64_t host_deadline;     // what the core armed, in counter ticks
-  uint64_t armed_deadline;    // what the timer is set to
+  uint64_t kernel_stack = 0;  // top of the stack the hypervisor runs on
+  uint64_t context_end = 0;   // just past the current thread's UserContext
+  uint64_t scratch = 0;       // entry.S
+  Cpu* self = nullptr;
+  Vcpu* loaded_vcpu = nullptr;     // whose floating-point and debug registers the CPU holds
+  HostPhysical host_control = {};  // AMD-V: the host's VMSAVE area
+  uint64_t host_deadline = 0;      // what the core armed, in counter ticks
+  uint64_t armed_deadline = 0;     // what the timer is set to
   // Address-space tags of guests (ASID, VPID) are given out in order, and all anew when they end.
-  uint64_t tag_generation;
-  uint32_t next_tag;
-  uint32_t index;
+  uint64_t tag_generation = 0;
+  uint32_t next_tag = 0;
+  uint32_t index = 0;        // of its stack and area
+  uint64_t hardware_id = 0;  // of its local APIC
+  std::array<HostPhysical, kCpuPages> pages = {};
+  TaskState task_state;
+  std::array<uint64_t, 7> segments = {};
+  // NMI, double fault, machine check: each on its own stack, whatever state the hypervisor is in.
+  static constexpr uint64_t kEmergencyStackBytes = 4096;
+  alignas(16) std::array<std::array<std::byte, kEmergencyStackBytes>, 3> emergency_stacks = {};
 };
 
 // Prints one character on the log. Usable from the first instruction.
@@ -47,8 +71,11 @@ struct EarlyMemory {
   uint64_t end;
   HostPhysical Take(uint64_t pages);  // zeroed; runs out: fatal
 };
-void EnterOwnAddressSpace(const BootInfo& boot, EarlyMemory& early);
+// What it needs of usable memory it takes out of `boot`.
+void EnterOwnAddressSpace(BootInfo& boot, EarlyMemory& early);
 HostPhysical KernelRoot();
+// Whose tables map the hypervisor.
+inline HostPhysical HypervisorRoot() { return KernelRoot(); }
 // Where early memory may lie: what every loader maps one to one.
 struct EarlyWindow {
   uint64_t start;
@@ -57,14 +84,28 @@ struct EarlyWindow {
 inline EarlyWindow FindEarlyWindow(const BootInfo&) {
   return {uint64_t{1} << 20, uint64_t{4} << 30};
 }
-// Pages of early memory for tables, besides those of the direct map: the upper half's, the image's.
-inline constexpr uint64_t kEarlyTables = 256 + 24;
+// Pages of early memory for tables, besides those of the direct map: the upper half's, the image's,
+// those with which other processors start.
+inline constexpr uint64_t kEarlyTables = 256 + 28;
 
-// Descriptor tables, exceptions, calls, timer, virtualisation. `pages` is zeroed memory for this
-// CPU's share of kCpuPages pages.
-// AMD-V: host VMCB, host save; shared I/O and MSR maps. VT-x needs fewer.
-inline constexpr uint64_t kCpuPages = 2 + 3 + 2;
-Status InitializeCpu(Cpu& cpu, HostPhysical pages);
+// What there is once, on the first CPU, before InitializeCpu. `pages`: kMachinePages zeroed pages,
+// its own from then on: what guests' I/O ports and MSRs are let through.
+inline constexpr uint64_t kMachinePages = 3 + 2;
+void InitializeMachine(Cpu& cpu, HostPhysical pages);
+// Descriptor tables, exceptions, calls, timer, virtualisation of the CPU this runs on. Cpu::pages
+// and Cpu::index are set.
+Status InitializeCpu(Cpu& cpu);
+
+// Other processors. Whether this machine can start any.
+bool CanStartCpus();
+// Has the processor with cpu.hardware_id come to EnterStartedCpu (arch/upcalls.h), on a stack below
+// StackTop(cpu.index). One at a time: the next only after the last has come or never will.
+Status StartCpu(Cpu& cpu);
+[[noreturn]] void HaltForever();
+// Has HandleKick called on another CPU, soon: it leaves what it runs for that.
+void Kick(Cpu& cpu);
+// In a loop that waits for another CPU.
+inline void Pause() { asm volatile("pause"); }
 
 // The machine's counter, and how many of its ticks make a second.
 uint64_t Now();

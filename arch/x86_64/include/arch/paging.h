@@ -21,10 +21,12 @@ inline constexpr uint64_t kDirectMap = 0xffff'8000'0000'0000;
 inline constexpr uint64_t kImageBase = 0xffff'ffff'8000'0000;
 // Registers of devices the hypervisor itself uses.
 inline constexpr uint64_t kDeviceMap = 0xffff'ffff'c000'0000;
-// The hypervisor's stacks, one for each CPU, with nothing mapped between them.
+// Each CPU's stack at the end of its area, with nothing mapped below it; what else is the CPU's
+// at the area's start (the first CPU's is in the image).
 inline constexpr uint64_t kStackMap = 0xffff'ffff'd000'0000;
 inline constexpr uint64_t kStackBytes = 16 * 1024;
 inline constexpr uint64_t kStackStride = 64 * 1024;
+constexpr uint64_t CpuArea(uint64_t cpu) { return kStackMap + cpu * kStackStride; }
 constexpr uint64_t StackTop(uint64_t cpu) { return kStackMap + (cpu + 1) * kStackStride; }
 
 template <typename T = void>

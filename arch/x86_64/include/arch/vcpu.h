@@ -6,6 +6,7 @@
 
 // A virtual processor as the core sees it.
 
+#include <atomic>
 #include <cstdint>
 #include <span>
 
@@ -35,7 +36,10 @@ class Guest;
 }
 
 // What the virtual processors of a machine share: nothing.
-struct VmTag {};
+struct VmTag {
+  static Status Take() { return Status::kOk; }
+  static void Release() {}
+};
 
 // The first members are known to svm/vmrun.S and vmx/vmenter.S by offset.
 class Vcpu {
@@ -87,7 +91,7 @@ class Vcpu {
   uint64_t TimerDeadline() const { return apic_.deadline(); }
 
   // The next entry forgets the guest's cached translations.
-  void FlushGuestTlb() { flush_ = true; }
+  void FlushGuestTlb() { flush_.store(true, std::memory_order_relaxed); }
 
   uint32_t id() const { return id_; }
 
@@ -112,6 +116,11 @@ class Vcpu {
     return true;
   }
   void TakeNewTag(Cpu& cpu, uint32_t count);
+  // Whether the next entry has to forget translations; it is said once.
+  bool TakeFlush() {
+    return flush_.load(std::memory_order_relaxed) &&
+           flush_.exchange(false, std::memory_order_relaxed);
+  }
 
   // They stay in the page that the VMM shares, VcpuState::gpr, while the guest runs: they are the
   // guest's alone, and copying them would cost every exit more than all else that it moves. Read
@@ -142,7 +151,7 @@ class Vcpu {
     bool window = false;       // an exit is asked for when the guest can take an interrupt
   } outside_;
   bool nmi_blocked_ = false;  // AMD-V: until the guest's IRET; VT-x knows itself
-  bool flush_ = true;
+  std::atomic<bool> flush_ = true;  // set by any CPU
   bool halted_ = false;
   bool sending_ = false;   // an interrupt for other vCPUs is to be delivered
   bool in_guest_ = false;  // VcpuState was taken; no exit has been given to the VMM since
