@@ -54,8 +54,8 @@ class FirmwareTree {
   // windows those for memory are taken, I/O ports are not. Its messages go to one GICv3 ITS.
   FirmwareTreeError ReadPciHost(PciHost& out) const;
 
-  // The processors' MPIDR affinities, of the nodes in /cpus that are in use and started by PSCI (Arm's
-  // bindings, cpus.yaml); no more than `ids` has room for.
+  // The processors' MPIDR affinities, of the nodes in /cpus that are in use and started by PSCI
+  // (Arm's bindings, cpus.yaml); no more than `ids` has room for.
   uint32_t ReadProcessors(std::span<uint64_t> ids) const;
 
   // What the firmware gave for seeding random numbers: rng-seed, else kaslr-seed, of /chosen; empty

@@ -15,9 +15,9 @@
 #include "base/status.h"
 #include "boot/bundle.h"
 #include "boot/elf.h"
-#include "control/placement.h"
 #include "control/node_channel.h"
 #include "control/physical.h"
+#include "control/placement.h"
 #include "control/sha256.h"
 #include "vmm/byte_ring.h"
 #include "vmm/startup.h"
@@ -90,8 +90,8 @@ class Pod {
   uint16_t index_ = 0;
   AddressArea* area_ = nullptr;
   Placement* placement_ = nullptr;
-  uint32_t cpu_ = 0;     // where it runs
-  uint64_t weight_ = 0;  // there; 0: nowhere
+  uint32_t cpu_ = 0;      // where it runs
+  uint64_t weight_ = 0;   // there; 0: nowhere
   uint64_t process_ = 0;  // handle; 0: not running
   uint64_t event_ = 0;    // handle of the VMM's event
   OwnMemory output_memory_;

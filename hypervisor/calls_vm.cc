@@ -34,10 +34,10 @@ CallResult Calls::VmMap(Thread& caller, VirtualMachine& vm, uint64_t address, Me
   }
   if (!RangeWithin(offset, length, memory.size())) return Status::kInvalidArgument;
   if (!MayMap(caller, memory, rights)) return Status::kDenied;
-  const Result<uint64_t> done = vm.space.Map(
-      address, memory, offset, length,
-      {.write = (rights & abi::kWrite) != 0, .execute = (rights & abi::kExecute) != 0}, owner.arena,
-      node_.pages);
+  const Result<uint64_t> done =
+      vm.space.Map(address, memory, offset, length,
+                   {.write = (rights & abi::kWrite) != 0, .execute = (rights & abi::kExecute) != 0},
+                   owner.arena, node_.pages);
   // As in ProcessMap: what a failure freed, a processor may have seen.
   if (!done.ok()) FlushGuestTlbs(vm);
   return done;

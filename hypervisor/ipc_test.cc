@@ -319,7 +319,8 @@ TEST_F(EndTest, KillsItself) {
   Thread& waiting = node_.MakeThread(child_.handle);
   const uint64_t event = node_.Grant(child_, Event());
   EXPECT_TRUE(Wait(waiting, event, 100000).pending);
-  ASSERT_EQ(ChooseThread(node_.node(), node_.node().boot_cpu, node_.machine().now), &node_.root_thread());
+  ASSERT_EQ(ChooseThread(node_.node(), node_.node().boot_cpu, node_.machine().now),
+            &node_.root_thread());
   node_.Call(thread_, Call::kProcessControl, {abi::kSelf, Operation(abi::ProcessOperation::kKill)});
   EXPECT_EQ(thread_.state, Thread::State::kDead);
   EXPECT_EQ(waiting.state, Thread::State::kDead);
@@ -343,11 +344,13 @@ TEST_F(EndTest, WhoWatchesItselfWithItsOwnEventIsNotKept) {
 // A thread that spins alone must not keep the reaper from its work.
 TEST_F(EndTest, ReaperGoesOnWhileAThreadRunsAlone) {
   for (int i = 0; i < 200; ++i) node_.Call(thread_, Call::kEventCreate);
-  ASSERT_EQ(ChooseThread(node_.node(), node_.node().boot_cpu, node_.machine().now), &node_.root_thread());
+  ASSERT_EQ(ChooseThread(node_.node(), node_.node().boot_cpu, node_.machine().now),
+            &node_.root_thread());
   node_.Kill(child_);
   int turns = 0;
   while (!node_.node().reaper.idle()) {
-    ASSERT_EQ(ChooseThread(node_.node(), node_.node().boot_cpu, node_.machine().now), &node_.root_thread());
+    ASSERT_EQ(ChooseThread(node_.node(), node_.node().boot_cpu, node_.machine().now),
+              &node_.root_thread());
     if (node_.node().reaper.idle()) break;
     ASSERT_NE(node_.machine().timer, abi::kNever) << "nothing would ever come back here";
     node_.machine().now = node_.machine().timer;
@@ -358,7 +361,8 @@ TEST_F(EndTest, ReaperGoesOnWhileAThreadRunsAlone) {
 
 TEST_F(EndTest, MainLoopEntersAndLeavesAddressSpaces) {
   // From a call of the root task to the root task again.
-  ASSERT_EQ(ChooseThread(node_.node(), node_.node().boot_cpu, node_.machine().now), &node_.root_thread());
+  ASSERT_EQ(ChooseThread(node_.node(), node_.node().boot_cpu, node_.machine().now),
+            &node_.root_thread());
   const uint64_t event = Event();
   auto& context = node_.root_thread().context;
   context.r[0] = static_cast<uint64_t>(Call::kEventSignal);

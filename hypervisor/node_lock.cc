@@ -9,11 +9,14 @@
 namespace bulkhead {
 
 // Whoever holds the lock may be waiting for this CPU.
-void NodeLock::Wait(Cpu& cpu, uint32_t ticket) {
-  while (serving_.load(std::memory_order_acquire) != ticket) {
-    ServeCrossCall(cpu);
-    arch::Pause();
-  }
+void NodeLock::Wait(Cpu& cpu) {
+  do {
+    // Without writing, until it looks free: the line stays with all who wait.
+    while (held_.load(std::memory_order_relaxed) != 0) {
+      ServeCrossCall(cpu);
+      arch::Pause();
+    }
+  } while (held_.exchange(1, std::memory_order_acquire) != 0);
 }
 
 #ifndef NDEBUG

@@ -19,7 +19,9 @@ namespace bulkhead {
 
 struct Cpu;
 
-// Fair: those who wait get it in the order in which they came.
+// Whoever comes first when it is free gets it. An order among those who wait would be fairer, and a
+// disaster where the processors are virtual, as in an emulator: the lock would go to one that is
+// not running at the moment while others that could have it spin.
 class NodeLock {
  public:
   NodeLock() = default;
@@ -28,19 +30,17 @@ class NodeLock {
 
   // With interrupts off. Never by a CPU that has it.
   void Acquire(Cpu& cpu) {
-    const uint32_t ticket = next_.fetch_add(1, std::memory_order_relaxed);
-    if (serving_.load(std::memory_order_acquire) != ticket) [[unlikely]] Wait(cpu, ticket);
+    if (held_.exchange(1, std::memory_order_acquire) != 0) [[unlikely]]
+      Wait(cpu);
     CheckAcquired(cpu);
   }
   void Release(Cpu& cpu) {
     CheckReleased(cpu);
-    serving_.store(serving_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    held_.store(0, std::memory_order_release);
   }
-  // For checks: by somebody.
-  bool held() const { return next_.load() != serving_.load(); }
 
  private:
-  void Wait(Cpu& cpu, uint32_t ticket);
+  void Wait(Cpu& cpu);
 
 #ifdef NDEBUG
   void CheckAcquired(Cpu&) {}
@@ -51,8 +51,7 @@ class NodeLock {
   std::atomic<Cpu*> holder_ = nullptr;
 #endif
 
-  std::atomic<uint32_t> next_ = 0;
-  std::atomic<uint32_t> serving_ = 0;
+  std::atomic<uint32_t> held_ = 0;
 };
 
 }  // namespace bulkhead

@@ -89,7 +89,8 @@ bool Reaper::TakeApart(Node& node, Object& object) {
     }
     case ObjectKind::kVirtualMachine: {
       auto& vm = static_cast<VirtualMachine&>(object);
-      if (vm.space.FreeOne(owner.arena, [&](Memory& memory) { Release(node, memory); })) return true;
+      if (vm.space.FreeOne(owner.arena, [&](Memory& memory) { Release(node, memory); }))
+        return true;
       vm.tag.Release();
       return false;
     }

@@ -148,7 +148,8 @@ void StartRootTask(Node& node, const BootInfo& boot) {
   Memory& page = MapFresh(node, *root, kInfoAddress, kPageSize, {});
   Fill(node, page, 0, std::as_bytes(std::span(&info, 1)));
 
-  const Result<Thread*> thread = CreateThread(node, *root, *root, node.boot_cpu, abi::kPriorities - 1);
+  const Result<Thread*> thread =
+      CreateThread(node, *root, *root, node.boot_cpu, abi::kPriorities - 1);
   if (!thread.ok()) Fail("thread", thread.status());
   (*thread)->context.Start(image.entry(), kStackTop, kInfoAddress);
   MakeReady(**thread);

@@ -79,7 +79,8 @@ class Simulation : public ::testing::TestWithParam<uint32_t> {
     return group;
   }
   Worker& AddWorker(Group& group, Habit habit, uint32_t priority = 3) {
-    group.workers.push_back(std::make_unique<Worker>(*group.process, *group.budget, priority, habit));
+    group.workers.push_back(
+        std::make_unique<Worker>(*group.process, *group.budget, priority, habit));
     Worker& worker = *group.workers.back();
     worker.wakes_at = now() + (habit.sleep == 0 ? 0 : Pick(0, habit.sleep));
     return worker;

@@ -6,6 +6,7 @@
 #include "arch/vcpu.h"
 
 #include <array>
+#include <bit>
 #include <cstddef>
 
 #include "arch/aarch64/gic.h"
@@ -77,12 +78,12 @@ std::array<uint64_t, (1 << 16) / 64> g_vmids;
 }  // namespace
 
 Status VmTag::Take() {
-  for (uint32_t vmid = 1; vmid < VmidCount(); ++vmid) {
-    uint64_t& word = g_vmids[vmid / 64];
-    const uint64_t bit = uint64_t{1} << vmid % 64;
-    if ((word & bit) != 0) continue;
-    word |= bit;
-    vmid_ = vmid;
+  g_vmids[0] |= 1;
+  for (uint32_t word = 0; word < VmidCount() / 64; ++word) {
+    const auto bit = static_cast<uint32_t>(std::countr_one(g_vmids[word]));
+    if (bit == 64) continue;
+    g_vmids[word] |= uint64_t{1} << bit;
+    vmid_ = word * 64 + bit;
     return Status::kOk;
   }
   return Status::kNoMemory;

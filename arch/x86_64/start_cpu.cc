@@ -26,7 +26,8 @@ namespace bulkhead::arch {
 namespace {
 
 constexpr uint64_t kLowMemoryEnd = 0xa0000;  // what follows is the screen's and the firmware's
-constexpr uint64_t kInitMicroseconds = 10;   // between INIT and the start-up interrupt, since Pentium
+constexpr uint64_t kInitMicroseconds =
+    10;  // between INIT and the start-up interrupt, since Pentium
 constexpr uint64_t kStartUpMicroseconds = 200;  // until the second, for those that missed the first
 
 uint64_t g_page;  // physical; 0: there is none

@@ -17,9 +17,9 @@ using acpi::kGiccFlags;
 using acpi::kGiccLength;
 using acpi::kMadt;
 using acpi::kMadtStructures;
+using acpi::kTypeGicc;
 using acpi::Read;
 using acpi::Read32;
-using acpi::kTypeGicc;
 
 constexpr AcpiSignature kGtdt("GTDT");
 

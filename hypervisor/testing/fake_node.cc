@@ -63,8 +63,7 @@ FakeNode::FakeNode(uint64_t ram) : machine_(ram), node_(std::make_unique<Node>()
                                     root->arena));
   root->groups = new (Require(root->arena.Allocate(sizeof(BudgetGroup))))
       BudgetGroup(node_->boot_cpu, BudgetGroup::kFirst);
-  root_thread_ =
-      Require(CreateThread(*node_, *root, *root, node_->boot_cpu, abi::kPriorities - 1));
+  root_thread_ = Require(CreateThread(*node_, *root, *root, node_->boot_cpu, abi::kPriorities - 1));
   root_thread_->context.Start(0x1000, 0x8000, 0);
   MakeReady(*root_thread_);
 }

@@ -37,7 +37,8 @@ TEST_P(Processors, AllRunPods) {
   }
   TestNode node(options);
   ASSERT_TRUE(node.RunToEnd());
-  EXPECT_TRUE(SerialContains(node.machine(), "bulkhead: " + std::to_string(Count()) + " processors"));
+  EXPECT_TRUE(
+      SerialContains(node.machine(), "bulkhead: " + std::to_string(Count()) + " processors"));
   for (uint16_t i = 0; i < pods; ++i) {
     EXPECT_EQ(node.pod(i).end, PodEnd::kPoweredOff) << node.pod(i).reason;
     EXPECT_TRUE(TapPassed(LeastChecks(Machine()), node.pod(i).console));
@@ -56,8 +57,8 @@ TEST_P(Processors, AllCanBeStopped) {
   const auto pods = static_cast<uint16_t>(options.pods.size());
   // Each in turn: the others go on meanwhile, and one of the first kind says so.
   for (uint16_t i = 0; i < pods; i += 2) {
-    ASSERT_TRUE(node.RunUntil(
-        [&] { return node.pod(i).console.find("# share ") != std::string::npos; }));
+    ASSERT_TRUE(
+        node.RunUntil([&] { return node.pod(i).console.find("# share ") != std::string::npos; }));
   }
   for (uint16_t i = 0; i < pods; ++i) {
     EXPECT_FALSE(node.pod(i).end.has_value()) << node.pod(i).reason;
@@ -69,13 +70,11 @@ TEST_P(Processors, AllCanBeStopped) {
   EXPECT_EQ(node.node_error(), "");
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Processors,
-                         testing::Combine(testing::ValuesIn(kArchitectures),
-                                          testing::Values(2, 4, 8)),
-                         [](const auto& info) {
-                           return NameOf(std::get<0>(info.param)) + "_" +
-                                  std::to_string(std::get<1>(info.param));
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    All, Processors, testing::Combine(testing::ValuesIn(kArchitectures), testing::Values(2, 4, 8)),
+    [](const auto& info) {
+      return NameOf(std::get<0>(info.param)) + "_" + std::to_string(std::get<1>(info.param));
+    });
 
 }  // namespace
 }  // namespace bulkhead

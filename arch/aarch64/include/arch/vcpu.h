@@ -28,8 +28,8 @@ enum class RunOutcome {
   kInterprocessor,  // the guest sends an interrupt: see LastSent, then continue
 };
 
-// What the virtual processors of a machine share: its VMID, the same on all CPUs, since what a guest
-// invalidates it invalidates on all of them.
+// What the virtual processors of a machine share: its VMID, the same on all CPUs, since what a
+// guest invalidates it invalidates on all of them.
 class VmTag {
  public:
   // kNoMemory: all VMIDs are in use.

@@ -150,7 +150,7 @@ class Vcpu {
     uint64_t nested_root = 0;  // EPT pointer
     bool window = false;       // an exit is asked for when the guest can take an interrupt
   } outside_;
-  bool nmi_blocked_ = false;  // AMD-V: until the guest's IRET; VT-x knows itself
+  bool nmi_blocked_ = false;        // AMD-V: until the guest's IRET; VT-x knows itself
   std::atomic<bool> flush_ = true;  // set by any CPU
   bool halted_ = false;
   bool sending_ = false;   // an interrupt for other vCPUs is to be delivered
