@@ -14,7 +14,7 @@
 namespace bulkhead {
 
 inline constexpr uint64_t kVmmStartupMagic = 0x50545353'4d4d5642;  // "BVMMSSTP"
-inline constexpr uint64_t kVmmStartupVersion = 2;
+inline constexpr uint64_t kVmmStartupVersion = 3;
 inline constexpr uint64_t kVmmCommandLineCapacity = 2048;
 inline constexpr uint64_t kVmmSeedBytes = 32;
 
@@ -30,6 +30,7 @@ struct VmmStartup {
   uint64_t version;
   uint64_t counter_hz;        // ticks of the machine's counter in a second
   uint64_t wall_clock;        // nanoseconds since 1970 at counter value zero; 0: not known
+  uint64_t created;           // counter when the supervisor began to make the pod
   uint64_t guest_memory;      // bytes of guest RAM to make
   uint64_t debug_uart;        // 1: show the guest a transmit-only UART
   VmmRange kernel;            // as the architecture has it, readable
@@ -44,7 +45,7 @@ struct VmmStartup {
   uint8_t seed[kVmmSeedBytes];
   char command_line[kVmmCommandLineCapacity];  // NUL-terminated
 };
-static_assert(sizeof(VmmStartup) == 19 * 8 + kVmmSeedBytes + kVmmCommandLineCapacity);
+static_assert(sizeof(VmmStartup) == 20 * 8 + kVmmSeedBytes + kVmmCommandLineCapacity);
 
 // Bits of own_event that the supervisor sets.
 inline constexpr uint64_t kVmmInputBit = 1 << 0;    // there is input, or room in the output
