@@ -5,6 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <cstdio>
+#include <iostream>
 #include <string>
 #include <vector>
 
@@ -76,6 +79,48 @@ TEST_P(ManyPods, MoreThanThereMayBeAreRefused) {
   TestNode node({.architecture = GetParam(), .pods = Pods(kMaxNodePods + 1, "poweroff")});
   ASSERT_TRUE(node.RunToEnd());
   EXPECT_EQ(node.node_error(), "bundle: has 129 pods; a node runs 1 to 128");
+}
+
+// What it takes to make one more pod on a node on which `others` sleep, in instructions, from the
+// supervisor's first to the guest's first.
+uint64_t StartBeside(Architecture architecture, uint16_t others) {
+  // The counter counts instructions; a tick of aarch64's are sixteen.
+  const uint64_t tick = architecture == Architecture::kAarch64 ? 16 : 1;
+  std::vector<TestPod> pods = Pods(others, "sleep");
+  pods.push_back({.name = "last", .cmdline = "testguest.mode=poweroff"});
+  TestNode node({.architecture = architecture,
+                 .pods = pods,
+                 .qemu_arguments = {"-icount", "shift=0,sleep=off"},
+                 .command_line = "stay",
+                 .memory_mib = 3584});
+  const auto last_ended = [&] { return node.pod(others).end.has_value(); };
+  EXPECT_TRUE(node.RunUntil([&] {
+    for (uint16_t i = 0; i < others; ++i) {
+      if (node.pod(i).console.empty()) return false;
+    }
+    return last_ended();
+  }));
+  const size_t lines = node.log().size();
+  node.StartAgain(others);
+  EXPECT_TRUE(node.RunUntil(last_ended));
+  EXPECT_EQ(node.log().size(), lines + 1);
+  unsigned long created = 0, vmm = 0, guest = 0;
+  EXPECT_EQ(std::sscanf(node.log().back().c_str(),
+                        "bulkhead: pod created at counter %lu, its vmm started at counter %lu, its "
+                        "guest at %lu",
+                        &created, &vmm, &guest),
+            3)
+      << node.log().back();
+  std::cout << others << " others: " << (vmm - created) * tick << " to the VMM's first, "
+            << (guest - created) * tick << " to the guest's first instruction\n";
+  return (guest - created) * tick;
+}
+
+TEST_P(ManyPods, TheHundredthStartsLikeTheFirst) {
+  const uint64_t first = StartBeside(GetParam(), 0);
+  const uint64_t hundredth = StartBeside(GetParam(), 99);
+  EXPECT_NEAR(static_cast<double>(hundredth), static_cast<double>(first),
+              static_cast<double>(first) / 10);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ManyPods, testing::ValuesIn(kArchitectures),
