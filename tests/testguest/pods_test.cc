@@ -5,9 +5,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <iostream>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,8 @@
 namespace bulkhead {
 namespace {
 
+// What a pod may cost beyond its guest's memory, bytes.
+constexpr uint64_t kMostBesideGuest = uint64_t{1} << 20;
 constexpr char kAllIsBack[] = "bulkhead: memory: the pods' is back, ";
 
 std::vector<TestPod> Pods(uint16_t count, const std::string& mode) {
@@ -25,6 +29,18 @@ std::vector<TestPod> Pods(uint16_t count, const std::string& mode) {
     pods.push_back({.name = "pod" + std::to_string(i), .cmdline = "testguest.mode=" + mode});
   }
   return pods;
+}
+
+// What the supervisor logged that each pod had used beyond its guest's memory, bytes.
+std::vector<uint64_t> MemoryBesideGuests(const std::string& log) {
+  const std::string key = " vmm ";
+  std::vector<uint64_t> all;
+  std::istringstream lines(log);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("bulkhead: memory: hypervisor ")) continue;
+    all.push_back(std::stoull(line.substr(line.find(key) + key.size())));
+  }
+  return all;
 }
 
 class ManyPods : public testing::TestWithParam<Architecture> {};
@@ -48,6 +64,11 @@ TEST_P(ManyPods, RunAtOnceAndReturnEveryByte) {
   }
   ASSERT_TRUE(node.RunToEnd());
   EXPECT_TRUE(all([](const TestNode::Pod& pod) { return pod.end == PodEnd::kStopped; }));
+  const std::vector<uint64_t> memory = MemoryBesideGuests(node.machine().serial());
+  ASSERT_EQ(memory.size(), kCount);
+  const auto [least, most] = std::minmax_element(memory.begin(), memory.end());
+  std::cout << *least << " to " << *most << " bytes beside the guest's memory\n";
+  EXPECT_LE(*most, kMostBesideGuest);
   EXPECT_TRUE(SerialContains(node.machine(), kAllIsBack));
 }
 
