@@ -96,6 +96,8 @@ class Bundle {
   // All entries but the trailer, in the archive's order.
   Iterator begin() const { return Iterator(archive_, 0); }
   Iterator end() const { return Iterator(archive_, archive_.size()); }
+  // From the entry on whose `offset` this is.
+  Iterator At(uint64_t offset) const { return Iterator(archive_, offset); }
 
   // The regular file of that name.
   std::optional<BundleEntry> Find(std::string_view name) const;

@@ -20,6 +20,7 @@
 #include "cli/oci_writer.h"
 #include "cli/subprocess.h"
 #include "cli/testing_kernel.h"
+#include "control/node_frame.h"
 
 namespace bulkhead {
 namespace {
@@ -415,8 +416,8 @@ TEST_F(RunTest, UpSaysWhatTheNodeCannotDo) {
   ExpectFailure(Up("pods", {"# nothing\n"}), {"no pod"});
   ExpectFailure(Up("pods", {Manifest("web"), Manifest("web")}), {"0.yaml", "1.yaml", "web"});
   std::string many;
-  for (int i = 0; i < 17; ++i) many += Manifest("pod-" + std::to_string(i));
-  ExpectFailure(Up("pods", {many}), {"17 pods", "takes 16"});
+  for (int i = 0; i <= kMaxNodePods; ++i) many += Manifest("pod-" + std::to_string(i));
+  ExpectFailure(Up("pods", {many}), {"129 pods", "takes 128"});
   ExpectFailure(Up("pods", {Manifest("web")}, {"--memory", "100m"}), {"--memory", "100 MiB"});
   const std::string busy = "    resources: {requests: {cpu: 600m}}\n";
   ExpectFailure(Up("pods", {Manifest("a", busy) + Manifest("b", busy)}), {"1200m", "1000m"});

@@ -30,7 +30,7 @@ inline constexpr uint32_t kNodeWindowFrames = 64;
 // Whoever reads says so at the latest when it has taken this much.
 inline constexpr uint32_t kNodeTakenBytes = kNodeWindowBytes / 4;
 inline constexpr uint32_t kNodeTakenFrames = kNodeWindowFrames / 4;
-inline constexpr uint16_t kMaxNodePods = 16;
+inline constexpr uint16_t kMaxNodePods = 128;
 // Bytes of kAgentInput that may be under way to one pod before it grants more.
 inline constexpr uint32_t kNodeInitialCredit = 64 * 1024;
 

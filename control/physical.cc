@@ -77,10 +77,19 @@ Usage UsageOf(uint64_t process) {
   return {usage.value[0], usage.value[1], usage.value[2], usage.value[3]};
 }
 
+uint64_t FreeMemoryOfNode() {
+  const abi::Answer totals =
+      call::SystemControl(static_cast<uint64_t>(abi::SystemOperation::kTotals), 0, 0, 0);
+  return totals.ok() ? totals.value[1] * kPageSize : 0;
+}
+
 Result<OwnMemory> AllocateMemory(AddressArea& area, uint64_t length) {
+  return AllocateMemory(area.Take(length), length);
+}
+
+Result<OwnMemory> AllocateMemory(uint64_t address, uint64_t length) {
   const abi::Answer memory = call::MemoryCreate(length);
   if (!memory.ok()) return memory.status;
-  const uint64_t address = area.Take(length);
   const Status status =
       MapInProcess(abi::kSelf, address, memory.value[0], 0, length, abi::kRead | abi::kWrite);
   if (status != Status::kOk) {
@@ -90,9 +99,13 @@ Result<OwnMemory> AllocateMemory(AddressArea& area, uint64_t length) {
   return OwnMemory{memory.value[0], {reinterpret_cast<std::byte*>(address), length}};
 }
 
-void FreeMemory(const OwnMemory& memory) {
+void UnmapMemory(const OwnMemory& memory) {
   (void)UnmapInProcess(abi::kSelf, reinterpret_cast<uint64_t>(memory.bytes.data()), memory.handle,
                        memory.bytes.size());
+}
+
+void FreeMemory(const OwnMemory& memory) {
+  UnmapMemory(memory);
   (void)call::HandleClose(memory.handle);
 }
 

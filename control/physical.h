@@ -17,7 +17,8 @@
 
 namespace bulkhead {
 
-// Hands out the supervisor's own address space from a fixed base on, never the same twice.
+// Hands out the supervisor's own address space from a fixed base on, never the same twice: for what
+// stays. Pods, which come and go, have fixed places of their own.
 class AddressArea {
  public:
   explicit AddressArea(uint64_t base) : next_(base) {}
@@ -76,12 +77,19 @@ struct Usage {
 };
 Usage UsageOf(uint64_t process);
 
+// Bytes of the node's memory that nobody has.
+uint64_t FreeMemoryOfNode();
+
 // Memory of `length` bytes, mapped readable and writable: its handle, and its bytes.
 struct OwnMemory {
   uint64_t handle = 0;
   std::span<std::byte> bytes;
 };
 Result<OwnMemory> AllocateMemory(AddressArea& area, uint64_t length);
+// The same at `address`, where the supervisor has nothing mapped.
+Result<OwnMemory> AllocateMemory(uint64_t address, uint64_t length);
+// Takes the mapping away; the memory stays with its handle, and whoever has it mapped.
+void UnmapMemory(const OwnMemory& memory);
 // Takes back what AllocateMemory gave.
 void FreeMemory(const OwnMemory& memory);
 

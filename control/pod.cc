@@ -10,7 +10,6 @@
 #include "base/align.h"
 #include "boot/pod_config.h"
 #include "control/log.h"
-#include "control/machine.h"
 #include "hypervisor/abi/calls.h"
 #include "hypervisor/abi/types.h"
 #include "runtime/runtime.h"
@@ -26,7 +25,17 @@ constexpr uint64_t kStackTop = 0x10'0400'0000;
 constexpr uint64_t kStackBytes = 64 * 1024;
 constexpr uint64_t kFilesAddress = 0x20'0000'0000;
 
+// The supervisor's: two megabytes for each pod, so that one page table is enough for what stays.
+constexpr uint64_t kPodArea = 0x20'0000'0000;
+constexpr uint64_t kOutputOffset = 0;
+constexpr uint64_t kInputOffset = 0x2'0000;
+constexpr uint64_t kScratchOffset = 0x4'0000;  // while it writes what the VMM finds
+
+constexpr uint64_t AreaOf(uint16_t pod) { return kPodArea + pod * kSuperpageSize; }
+
 constexpr uint64_t kRingMemory = AlignUp(sizeof(ByteRingHeader) + kPodRingBytes, kPageSize);
+static_assert(kRingMemory < kInputOffset - kOutputOffset, "a page between them faults");
+static_assert(kRingMemory < kScratchOffset - kInputOffset);
 constexpr uint64_t kVmmPriority = 5;
 
 constexpr uint64_t kMebibyte = uint64_t{1} << 20;
@@ -66,26 +75,15 @@ Status Pod::Share(const OwnMemory& memory, uint64_t address, uint64_t rights) {
   return MapInProcess(process_, address, memory.handle, 0, memory.bytes.size(), rights);
 }
 
-Status Pod::LoadVmm(const PodSupplies& supplies) {
-  for (const ElfSegment& segment : supplies.vmm->segments()) {
-    const uint64_t start = AlignDown(segment.virtual_address, kPageSize);
-    const uint64_t end = AlignUp(segment.virtual_address + segment.memory_size, kPageSize);
-    const Result<OwnMemory> memory = AllocateMemory(*supplies.area, end - start);
-    if (!memory.ok()) return memory.status();
-    std::memcpy(memory->bytes.data() + (segment.virtual_address - start), segment.data.data(),
-                segment.data.size());
-    if (segment.executable) machine::SyncInstructions(memory->bytes);
-    const uint64_t rights = abi::kRead | (segment.writable ? abi::kWrite : 0) |
-                            (segment.executable ? abi::kExecute : 0);
-    const Status status = Share(*memory, start, rights);
-    // The VMM's mapping keeps it; the supervisor has no more business with it.
-    FreeMemory(*memory);
-    if (status != Status::kOk) return status;
-  }
-  const Result<OwnMemory> stack = AllocateMemory(*supplies.area, kStackBytes);
-  if (!stack.ok()) return stack.status();
-  const Status status = Share(*stack, kStackTop - kStackBytes, uint64_t{abi::kRead} | abi::kWrite);
-  FreeMemory(*stack);
+Status Pod::LoadVmm(const VmmProgram& program) {
+  BULKHEAD_RETURN_IF_ERROR(program.MapInto(process_, AreaOf(index_) + kScratchOffset));
+  // Nothing is in a stack that is new.
+  const abi::Answer stack = call::MemoryCreate(kStackBytes);
+  if (!stack.ok()) return stack.status;
+  const Status status = MapInProcess(process_, kStackTop - kStackBytes, stack.value[0], 0,
+                                     kStackBytes, uint64_t{abi::kRead} | abi::kWrite);
+  // The mapping keeps it; the supervisor has no more business with it.
+  (void)call::HandleClose(stack.value[0]);
   return status;
 }
 
@@ -118,11 +116,13 @@ Status Pod::MapFile(const PodSupplies& supplies, std::string_view path, VmmRange
 }
 
 Status Pod::MakeRings(VmmStartup& startup) {
-  for (OwnMemory* memory : {&output_memory_, &input_memory_}) {
-    const Result<OwnMemory> made = AllocateMemory(*area_, kRingMemory);
-    if (!made.ok()) return made.status();
-    *memory = *made;
-  }
+  const auto make = [&](OwnMemory& memory, uint64_t offset) {
+    const Result<OwnMemory> made = AllocateMemory(AreaOf(index_) + offset, kRingMemory);
+    if (made.ok()) memory = *made;
+    return made.status();
+  };
+  BULKHEAD_RETURN_IF_ERROR(make(output_memory_, kOutputOffset));
+  BULKHEAD_RETURN_IF_ERROR(make(input_memory_, kInputOffset));
   constexpr uint64_t kReadWrite = uint64_t{abi::kRead} | abi::kWrite;
   BULKHEAD_RETURN_IF_ERROR(Share(output_memory_, kOutputAddress, kReadWrite));
   BULKHEAD_RETURN_IF_ERROR(Share(input_memory_, kInputAddress, kReadWrite));
@@ -134,8 +134,8 @@ Status Pod::MakeRings(VmmStartup& startup) {
   return Status::kOk;
 }
 
-Status Pod::MakeStartup(const PodSupplies& supplies, const VmmStartup& startup) {
-  const Result<OwnMemory> page = AllocateMemory(*supplies.area, kPageSize);
+Status Pod::MakeStartup(const VmmStartup& startup) {
+  const Result<OwnMemory> page = AllocateMemory(AreaOf(index_) + kScratchOffset, kPageSize);
   if (!page.ok()) return page.status();
   static_assert(sizeof(startup) <= kPageSize);
   std::memcpy(page->bytes.data(), &startup, sizeof(startup));
@@ -144,11 +144,11 @@ Status Pod::MakeStartup(const PodSupplies& supplies, const VmmStartup& startup) 
   return status;
 }
 
-Status Pod::Start(const PodSupplies& supplies, std::string_view name, uint16_t index,
-                  uint64_t activity_bit, uint64_t ended_bit, TextWriter& why) {
+Status Pod::Start(const PodSupplies& supplies, std::string_view name, uint16_t index, uint64_t bit,
+                  TextWriter& why) {
+  const uint64_t created = Now();
   name_ = name;
   index_ = index;
-  area_ = supplies.area;
   file_address_ = kFilesAddress;
   corrupt_ = stopped_ = has_end_ = false;
   end_ = 0;
@@ -190,7 +190,8 @@ Status Pod::Start(const PodSupplies& supplies, std::string_view name, uint16_t i
   startup.wall_clock = supplies.wall_clock;
   startup.guest_memory = config.memory;
   startup.debug_uart = config.debug_uart ? 1 : 0;
-  startup.supervisor_bits = activity_bit;
+  startup.supervisor_bits = bit;
+  startup.created = created;
   static_assert(sizeof(startup.seed) == sizeof(supplies.seed));
   std::memcpy(startup.seed, supplies.seed.data(), sizeof(startup.seed));
   std::memcpy(startup.command_line, config.cmdline.data(), config.cmdline.size());
@@ -201,7 +202,8 @@ Status Pod::Start(const PodSupplies& supplies, std::string_view name, uint16_t i
     cpu_ = placement_->Take(weight_);
     startup.cpu = cpu_;
     BULKHEAD_RETURN_IF_ERROR(SetShare(process_, config, cpu_));
-    BULKHEAD_RETURN_IF_ERROR(LoadVmm(supplies));
+    BULKHEAD_RETURN_IF_ERROR(MakeRings(startup));
+    BULKHEAD_RETURN_IF_ERROR(LoadVmm(*supplies.vmm));
     Text<256> kernel;
     FilePath(config.kernel, "kernel", kernel);
     BULKHEAD_RETURN_IF_ERROR(MapFile(supplies, kernel.view(), startup.kernel, why));
@@ -215,7 +217,6 @@ Status Pod::Start(const PodSupplies& supplies, std::string_view name, uint16_t i
     if (!config.image.empty() || supplies.bundle->Find(image.view())) {
       BULKHEAD_RETURN_IF_ERROR(MapFile(supplies, image.view(), startup.image, why));
     }
-    BULKHEAD_RETURN_IF_ERROR(MakeRings(startup));
     const abi::Answer event = call::EventCreate();
     if (!event.ok()) return event.status;
     event_ = event.value[0];
@@ -225,9 +226,9 @@ Status Pod::Start(const PodSupplies& supplies, std::string_view name, uint16_t i
     if (!ours.ok()) return ours.status;
     startup.own_event = own.value[0];
     startup.supervisor_event = ours.value[0];
-    BULKHEAD_RETURN_IF_ERROR(MakeStartup(supplies, startup));
+    BULKHEAD_RETURN_IF_ERROR(MakeStartup(startup));
     const abi::Answer watch = call::ProcessControl(
-        process_, static_cast<uint64_t>(abi::ProcessOperation::kWatch), supplies.event, ended_bit);
+        process_, static_cast<uint64_t>(abi::ProcessOperation::kWatch), supplies.event, bit);
     if (!watch.ok()) return watch.status;
     const abi::Answer thread = call::ThreadCreate(process_, supplies.vmm->entry(), kStackTop,
                                                   kStartupAddress, kVmmPriority, cpu_);
@@ -346,16 +347,17 @@ bool Pod::TakeInput(std::span<const std::byte> bytes) {
   return true;
 }
 
-void Pod::GrantCredit(NodeChannel& channel) {
-  if (!running()) return;
+bool Pod::GrantCredit(NodeChannel& channel) {
   const uint64_t outstanding = granted_ - received_;
   const uint64_t room = input_.room();
   // Not for every byte: a quarter of the ring at a time.
-  if (room < outstanding + kPodRingBytes / 4) return;
+  if (room < outstanding + kPodRingBytes / 4) return true;
   const auto more = static_cast<uint32_t>(room - outstanding);
-  if (channel.Send(NodeFrameType::kAgentCredit, index_, std::as_bytes(std::span(&more, 1)))) {
-    granted_ += more;
+  if (!channel.Send(NodeFrameType::kAgentCredit, index_, std::as_bytes(std::span(&more, 1)))) {
+    return false;
   }
+  granted_ += more;
+  return true;
 }
 
 uint64_t Pod::CpuTicks() const { return UsageOf(process_).ticks; }

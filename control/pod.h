@@ -13,12 +13,12 @@
 
 #include "base/format.h"
 #include "base/status.h"
-#include "boot/bundle.h"
-#include "boot/elf.h"
+#include "control/bundle_index.h"
 #include "control/node_channel.h"
 #include "control/physical.h"
 #include "control/placement.h"
 #include "control/sha256.h"
+#include "control/vmm_program.h"
 #include "vmm/byte_ring.h"
 #include "vmm/startup.h"
 
@@ -26,12 +26,11 @@ namespace bulkhead {
 
 // What all pods are made from.
 struct PodSupplies {
-  const Bundle* bundle;
+  const BundleIndex* bundle;
   uint64_t bundle_memory;  // handle of the Memory that holds the bundle
   uint64_t bundle_physical;
-  const ElfImage* vmm;
+  const VmmProgram* vmm;
   Placement* placement;
-  AddressArea* area;
   uint64_t counter_hz;
   uint64_t wall_clock;  // as VmmStartup::wall_clock
   uint64_t event;       // the supervisor's
@@ -47,17 +46,17 @@ class Pod {
   Pod(const Pod&) = delete;
   Pod& operator=(const Pod&) = delete;
 
-  // Starts the pod `name`. When it wants something, `activity_bit` of the supervisor's event is
-  // set, when its VMM is gone, `ended_bit`. On failure `why` says why, in words for a user.
-  Status Start(const PodSupplies& supplies, std::string_view name, uint16_t index,
-               uint64_t activity_bit, uint64_t ended_bit, TextWriter& why);
+  // Starts the pod `name`. When it wants something, and when its VMM is gone, `bit` of the
+  // supervisor's event is set. On failure `why` says why, in words for a user.
+  Status Start(const PodSupplies& supplies, std::string_view name, uint16_t index, uint64_t bit,
+               TextWriter& why);
 
   // Passes records of the VMM on, as far as the channel has room. False: come again when it has.
   bool PassOutput(NodeChannel& channel);
   // Bytes for the guest's agent; false if they are more than were granted.
   bool TakeInput(std::span<const std::byte> bytes);
-  // Tells the sender how much more may come.
-  void GrantCredit(NodeChannel& channel);
+  // Tells the sender how much more may come; false: the channel has no room for that.
+  bool GrantCredit(NodeChannel& channel);
   // The VMM's process ended: gives everything back, and says so on the channel. Call it when
   // PassOutput has passed all there is; false: the channel has no room.
   bool Finish(NodeChannel& channel);
@@ -74,13 +73,13 @@ class Pod {
   std::string_view name() const { return name_; }
 
  private:
-  Status LoadVmm(const PodSupplies& supplies);
+  Status LoadVmm(const VmmProgram& program);
   // Maps the bundle's entry `path` for the VMM.
   Status MapFile(const PodSupplies& supplies, std::string_view path, VmmRange& range,
                  TextWriter& why);
   // What the pod's `file` of the bundle is called: `given`, unless it is empty.
   void FilePath(std::string_view given, std::string_view file, TextWriter& path) const;
-  Status MakeStartup(const PodSupplies& supplies, const VmmStartup& startup);
+  Status MakeStartup(const VmmStartup& startup);
   Status MakeRings(VmmStartup& startup);
   Status Share(const OwnMemory& memory, uint64_t address, uint64_t rights);
   void TakeLastRecord(uint32_t length);
@@ -88,7 +87,6 @@ class Pod {
 
   std::string_view name_;
   uint16_t index_ = 0;
-  AddressArea* area_ = nullptr;
   Placement* placement_ = nullptr;
   uint32_t cpu_ = 0;      // where it runs
   uint64_t weight_ = 0;   // there; 0: nowhere
@@ -102,7 +100,7 @@ class Pod {
   uint64_t received_ = 0;  // bytes of input taken so far
   uint64_t file_address_ = 0;
   uint64_t guest_memory_ = 0;  // bytes
-  uint64_t held_ = 0;          // bytes of the supervisor's own quota: VMM image, stack, rings
+  uint64_t held_ = 0;          // bytes of the supervisor's own quota: VMM data, stack, rings
   bool corrupt_ = false;       // the VMM broke the rules of the output ring
   bool stopped_ = false;
   bool has_end_ = false;  // the VMM said how it ended

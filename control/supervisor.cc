@@ -104,17 +104,28 @@ bool Supervisor::OpenBundle() {
     return false;
   }
   bundle_memory_ = mapping->memory;
+  Bundle bundle;
   BundleError error = Bundle::Open(
-      {reinterpret_cast<const std::byte*>(mapping->address), info_.bundle_length}, bundle_);
+      {reinterpret_cast<const std::byte*>(mapping->address), info_.bundle_length}, bundle);
   BundleEntry vmm;
-  if (error.ok()) error = bundle_.Require("vmm", vmm);
+  if (error.ok()) {
+    bundle_.Build(bundle);
+    error = bundle_.Require("vmm", vmm);
+  }
   if (!error.ok()) {
     text << error;
     Report(text.view());
     return false;
   }
-  if (const ElfError elf = ElfImage::Parse(vmm.data, machine::ProgramMachine(), vmm_); !elf.ok()) {
+  ElfImage program;
+  if (const ElfError elf = ElfImage::Parse(vmm.data, machine::ProgramMachine(), program);
+      !elf.ok()) {
     text << "bundle: entry 'vmm': " << elf;
+    Report(text.view());
+    return false;
+  }
+  if (const Status status = vmm_.Load(program, area_); status != Status::kOk) {
+    text << "bundle: entry 'vmm' cannot be loaded: " << StatusName(status);
     Report(text.view());
     return false;
   }
@@ -170,15 +181,15 @@ void Supervisor::StartPod(uint16_t index, std::string_view name) {
       .bundle_physical = info_.bundle_physical,
       .vmm = &vmm_,
       .placement = &placement_,
-      .area = &area_,
       .counter_hz = info_.counter_hz,
       .wall_clock = WallClock(),
       .event = event_,
       .seed = seeds_.Take(),
   };
   Text<300>& why = not_started_[index];
-  if (pods_[index].Start(supplies, name, index, ActivityBit(index), EndedBit(index), why) ==
-      Status::kOk) {
+  ++busy_pods_;
+  turns_.Add(index);
+  if (pods_[index].Start(supplies, name, index, PodTurns::Bit(index), why) == Status::kOk) {
     usage_logged_[index] = false;
     return;
   }
@@ -198,7 +209,10 @@ bool Supervisor::ReportNotStarted(uint16_t index) {
   const bool sent =
       channel_.Send(NodeFrameType::kPodEnded, index,
                     std::span<const std::byte>(payload).first(sizeof(end) + why.size()));
-  if (sent) not_started_[index].Clear();
+  if (sent) {
+    not_started_[index].Clear();
+    --busy_pods_;
+  }
   return sent;
 }
 
@@ -222,8 +236,11 @@ void Supervisor::StartCpus() {
 }
 
 void Supervisor::StartPods() {
+  // What comes after this is the pods', and goes when they end.
+  own_memory_ = UsageOf(abi::kSelf).used;
+  free_memory_ = FreeMemoryOfNode();
   uint32_t pods = 0;
-  for (const BundleEntry& entry : bundle_) pods += PodName(entry.name).empty() ? 0 : 1;
+  for (const BundleEntry& entry : bundle_.bundle()) pods += PodName(entry.name).empty() ? 0 : 1;
   const uint32_t hello[] = {kNodeProtocolVersion, pods};
   channel_.Send(NodeFrameType::kHello, 0, std::as_bytes(std::span(hello)));
   channel_.Flush();
@@ -233,10 +250,8 @@ void Supervisor::StartPods() {
     Report(text.view());
     return;
   }
-  // What comes after this is the pods', and goes when they end.
-  own_memory_ = UsageOf(abi::kSelf).used;
   stay_ = command_line_.Find("stay").has_value();
-  for (const BundleEntry& entry : bundle_) {
+  for (const BundleEntry& entry : bundle_.bundle()) {
     if (const std::string_view name = PodName(entry.name); !name.empty()) {
       StartPod(pod_count_++, name);
     }
@@ -264,13 +279,6 @@ bool Supervisor::HandleFrame(NodeFrameType type, uint16_t pod, std::span<const s
   }
 }
 
-bool Supervisor::AllEnded() const {
-  for (uint16_t i = 0; i < pod_count_; ++i) {
-    if (pods_[i].running() || !not_started_[i].view().empty()) return false;
-  }
-  return true;
-}
-
 // Beyond the guests' memory and the bundle; as soon as the pod has ended, though its last output
 // may take time yet.
 void Supervisor::LogUsage(const Pod& ended) {
@@ -287,35 +295,61 @@ void Supervisor::LogUsage(const Pod& ended) {
   Log(cpu.view());
 }
 
-void Supervisor::WaitForWork(uint64_t deadline) {
+// What has ended is taken apart between other work, of which there is none any more; so a time
+// that passes is something that was lost.
+void Supervisor::LogReturned() {
+  const uint64_t deadline = Now() + kDrainSeconds * info_.counter_hz;
+  uint64_t used = 0;
+  uint64_t free = 0;
+  bool returned = false;
+  do {
+    used = UsageOf(abi::kSelf).used;
+    free = FreeMemoryOfNode();
+    returned = used == own_memory_ && free == free_memory_;
+    if (!returned) (void)WaitForWork(Now() + info_.counter_hz / 1000);
+  } while (!returned && Now() < deadline);
+  Text<200> line;
+  line << "bulkhead: memory: ";
+  if (returned) {
+    line << "the pods' is back, " << free << " bytes are free";
+  } else {
+    line << "not all of the pods' is back: free " << free << " of " << free_memory_
+         << ", supervisor " << used << ", was " << own_memory_ << " bytes";
+  }
+  Log(line.view());
+}
+
+uint64_t Supervisor::WaitForWork(uint64_t deadline) {
   if (const uint32_t interval = PollInterval(); interval != 0) {
     deadline = std::min(deadline, Now() + interval * info_.counter_hz / 1'000'000);
   }
   const abi::Answer bits = call::EventWait(event_, deadline);
   if (!bits.ok() && bits.status != Status::kTimedOut) Abort("supervisor: event_wait failed");
+  return bits.ok() ? bits.value[0] : 0;
+}
+
+bool Supervisor::ServePod(uint16_t index) {
+  Pod& pod = pods_[index];
+  if (!pod.running()) return ReportNotStarted(index);
+  // First whether it has ended, then what it said: nothing comes after that.
+  const bool ended = pod.process_ended();
+  if (ended) LogUsage(pod);
+  const bool all = pod.PassOutput(channel_);
+  const bool granted = pod.GrantCredit(channel_);
+  if (!ended || !all) return all && granted;
+  if (!pod.Finish(channel_)) return false;
+  --busy_pods_;
+  return true;
 }
 
 void Supervisor::Serve() {
   while (!Over()) {
-    WaitForWork(abi::kNever);
+    turns_.AddSignalled(WaitForWork(abi::kNever));
     if (channel_.Receive(*this) != Status::kOk) {
       ReportBrokenChannel();
       return;
     }
-    // Each time another one goes first: whoever does may fill the channel.
-    first_pod_ = (first_pod_ + 1) % pod_count_;
-    for (uint16_t i = 0; i < pod_count_; ++i) {
-      const auto index = static_cast<uint16_t>((first_pod_ + i) % pod_count_);
-      Pod& pod = pods_[index];
-      (void)ReportNotStarted(index);
-      if (!pod.running()) continue;
-      // First whether it has ended, then what it said: nothing comes after that.
-      const bool ended = pod.process_ended();
-      if (ended) LogUsage(pod);
-      const bool all = pod.PassOutput(channel_);
-      pod.GrantCredit(channel_);
-      if (ended && all) pod.Finish(channel_);
-    }
+    turns_.Run([this](uint16_t index) { return ServePod(index); });
     channel_.Flush();
     // With a full queue the link's next interrupt brings us back, or its interval.
   }
@@ -337,7 +371,7 @@ void Supervisor::SayEnd() {
       deadline = Now() + patience;
     }
     if (Now() >= deadline) return;
-    WaitForWork(deadline);
+    (void)WaitForWork(deadline);
   }
 }
 
@@ -360,6 +394,7 @@ void Supervisor::Run() {
     GatherSeeds();
     StartPods();
     Serve();
+    if (busy_pods_ == 0) LogReturned();
   }
   PowerOff();
 }

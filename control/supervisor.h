@@ -13,8 +13,7 @@
 #include <span>
 
 #include "base/format.h"
-#include "boot/bundle.h"
-#include "boot/elf.h"
+#include "control/bundle_index.h"
 #include "control/command_line.h"
 #include "control/console_link.h"
 #include "control/firmware.h"
@@ -22,8 +21,10 @@
 #include "control/physical.h"
 #include "control/placement.h"
 #include "control/pod.h"
+#include "control/pod_turns.h"
 #include "control/seed_pool.h"
 #include "control/uart_link.h"
+#include "control/vmm_program.h"
 #include "hypervisor/abi/types.h"
 
 namespace bulkhead {
@@ -40,10 +41,8 @@ class Supervisor final : private NodeChannel::Handler, private NodeLink {
   [[noreturn]] void Run();
 
  private:
-  // Bits of the supervisor's event.
-  static constexpr uint64_t kLinkBit = 1;
-  static constexpr uint64_t ActivityBit(uint16_t pod) { return uint64_t{1} << (1 + pod); }
-  static constexpr uint64_t EndedBit(uint16_t pod) { return uint64_t{1} << (1 + kMaxPods + pod); }
+  // The bit of the supervisor's event that is no pod's.
+  static constexpr uint64_t kLinkBit = PodTurns::kOtherBit;
 
   bool HandleFrame(NodeFrameType type, uint16_t pod, std::span<const std::byte> payload) override;
   size_t Send(std::span<const std::byte> bytes) override;
@@ -71,12 +70,15 @@ class Supervisor final : private NodeChannel::Handler, private NodeLink {
   // Says so, once the channel has room; false: it has none.
   bool ReportNotStarted(uint16_t index);
   void Serve();
+  // What a pod wants; false: it has not got all of it.
+  bool ServePod(uint16_t index);
   // Waits until somebody wants something, it is time to look at the link, or the machine's counter
-  // has reached `deadline`.
-  void WaitForWork(uint64_t deadline);
-  bool AllEnded() const;
+  // has reached `deadline`. The bits of the event that were set.
+  uint64_t WaitForWork(uint64_t deadline);
   // Nothing is left to do for anybody.
-  bool Over() const { return AllEnded() && !stay_; }
+  bool Over() const { return busy_pods_ == 0 && !stay_; }
+  // Whether what the pods had is back, once the last has been taken apart.
+  void LogReturned();
   void LogUsage(const Pod& ended);
   void Report(std::string_view error);
   void ReportBrokenChannel();
@@ -93,18 +95,20 @@ class Supervisor final : private NodeChannel::Handler, private NodeLink {
   UartLink uart_;
   NodeLink* link_ = nullptr;  // null: there is none
   NodeChannel channel_;
-  Bundle bundle_;
+  BundleIndex bundle_;
   uint64_t bundle_memory_ = 0;
-  ElfImage vmm_;
+  VmmProgram vmm_;
   SeedPool seeds_;
   Placement placement_;
-  uint64_t own_memory_ = 0;  // bytes charged to the supervisor for itself, not for pods
+  uint64_t own_memory_ = 0;   // bytes charged to the supervisor for itself, not for pods
+  uint64_t free_memory_ = 0;  // bytes of the node's that nobody has when there are no pods
   std::array<Pod, kMaxPods> pods_;
   std::array<bool, kMaxPods> usage_logged_ = {};  // of pods_
   std::array<Text<300>, kMaxPods> not_started_;   // why, until the channel has taken it
   uint16_t pod_count_ = 0;
-  uint16_t first_pod_ = 0;  // whose output goes first
-  bool stay_ = false;       // though every pod has ended: some may be started again
+  uint16_t busy_pods_ = 0;  // that have not ended, or whose end has not been said
+  PodTurns turns_;
+  bool stay_ = false;  // though every pod has ended: some may be started again
 };
 
 }  // namespace bulkhead

@@ -142,7 +142,7 @@ CallResult Calls::HandleClose(Thread& caller, uint64_t handle) {
   // A process keeps the capability for itself.
   if (capability == nullptr || handle == abi::kSelf) return Status::kBadHandle;
   Object& object = *capability->object;
-  caller.process.capabilities.Clear(*capability);
+  caller.process.capabilities.Clear(*capability, caller.process.arena);
   Release(node_, object);
   return uint64_t{0};
 }

@@ -4,6 +4,7 @@
 #include "hypervisor/capabilities.h"
 
 #include "arch/paging.h"
+#include "base/align.h"
 
 namespace bulkhead {
 
@@ -17,6 +18,7 @@ Result<uint64_t> CapabilityTable::Insert(const Capability& capability, Arena& ar
     for (uint64_t i = 0; i < kPerPage; ++i) {
       if (pages_[page][i].object == nullptr) {
         pages_[page][i] = capability;
+        ++used_[page];
         return page * kPerPage + i;
       }
     }
@@ -40,11 +42,16 @@ Capability* CapabilityTable::Any() const {
   return nullptr;
 }
 
-void CapabilityTable::FreePages(Arena& arena) {
-  for (Capability*& page : pages_) {
-    if (page != nullptr) arena.FreePage(arch::ToPhysical(page));
-    page = nullptr;
-  }
+void CapabilityTable::Clear(Capability& capability, Arena& arena) {
+  capability = {};
+  // All of them are in pages of their own.
+  auto* const first =
+      reinterpret_cast<Capability*>(AlignDown(reinterpret_cast<uintptr_t>(&capability), kPageSize));
+  uint64_t page = 0;
+  while (pages_[page] != first) ++page;
+  if (--used_[page] != 0) return;
+  arena.FreePage(arch::ToPhysical(pages_[page]));
+  pages_[page] = nullptr;
 }
 
 }  // namespace bulkhead

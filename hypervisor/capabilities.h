@@ -34,15 +34,15 @@ class CapabilityTable {
   Result<uint64_t> Insert(const Capability& capability, Arena& arena);
   // Null: no such handle.
   Capability* Find(uint64_t handle) const;
-  // Makes the slot free; the reference is the caller's now.
-  void Clear(Capability& capability) { capability = {}; }
+  // Makes the slot free, and gives back a page without another; the reference is the caller's now.
+  void Clear(Capability& capability, Arena& arena);
 
   // For taking a process apart: any capability left, null: none.
   Capability* Any() const;
-  void FreePages(Arena& arena);
 
  private:
   std::array<Capability*, kPages> pages_ = {};
+  std::array<uint64_t, kPages> used_ = {};  // slots of each page
 };
 
 }  // namespace bulkhead

@@ -28,13 +28,12 @@ TEST(CapabilityTableTest, FullTableAndFreedSlots) {
     EXPECT_EQ(table.Find(~uint64_t{0}), nullptr);
     ASSERT_NE(table.Find(500), nullptr);
     EXPECT_EQ(table.Find(500)->badge, 500u);
-    table.Clear(*table.Find(500));
+    table.Clear(*table.Find(500), arena);
     EXPECT_EQ(table.Find(500), nullptr);
     EXPECT_EQ(*table.Insert({.object = &node.root(), .badge = 1}, arena), 500u);
     uint64_t left = 0;
-    for (; table.Any() != nullptr; ++left) table.Clear(*table.Any());
+    for (; table.Any() != nullptr; ++left) table.Clear(*table.Any(), arena);
     EXPECT_EQ(left, CapabilityTable::kCapacity);
-    table.FreePages(arena);
   }
   EXPECT_EQ(node.GetUsage(), before);
 }
@@ -46,6 +45,25 @@ TEST(CapabilityTableTest, PageThatCannotBeHad) {
   EXPECT_EQ(table.Insert({.object = &node.root()}, node.root().arena).status(), Status::kNoMemory);
   node.GiveBackPages();
   EXPECT_EQ(*table.Insert({.object = &node.root()}, node.root().arena), 0u);
+}
+
+// Whoever once had many handles does not pay for them for ever.
+TEST(CapabilityTableTest, PagesGoWithTheirLastCapability) {
+  FakeNode node;
+  CapabilityTable table;
+  Arena& arena = node.root().arena;
+  const auto insert = [&] { return *table.Insert({.object = &node.root()}, arena); };
+  EXPECT_EQ(insert(), 0u);
+  const testing::FakeNode::Usage one = node.GetUsage();
+  for (uint64_t i = 1; i <= CapabilityTable::kPerPage + 1; ++i) EXPECT_EQ(insert(), i);
+  EXPECT_NE(node.GetUsage(), one);
+  table.Clear(*table.Find(CapabilityTable::kPerPage), arena);
+  EXPECT_NE(node.GetUsage(), one) << "another is on that page";
+  EXPECT_EQ(insert(), CapabilityTable::kPerPage);
+  for (uint64_t i = CapabilityTable::kPerPage + 1; i > 0; --i) table.Clear(*table.Find(i), arena);
+  EXPECT_EQ(node.GetUsage(), one);
+  EXPECT_EQ(table.Find(CapabilityTable::kPerPage), nullptr);
+  EXPECT_EQ(insert(), 1u);
 }
 
 class HandleTest : public ::testing::Test {

@@ -65,11 +65,10 @@ bool Reaper::Empty(Node& node, Process& process) {
   }
   if (Capability* capability = process.capabilities.Any(); capability != nullptr) {
     Object& object = *capability->object;
-    process.capabilities.Clear(*capability);
+    process.capabilities.Clear(*capability, process.arena);
     Release(node, object);
     return true;
   }
-  process.capabilities.FreePages(process.arena);
   if (Thread* thread = process.threads; thread != nullptr) {
     process.threads = thread->next_in_process;
     Release(node, *thread);

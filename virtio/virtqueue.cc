@@ -181,11 +181,11 @@ VirtqueueError Virtqueue::AddSegment(const VirtqDescriptor& descriptor,
   return VirtqueueError::kNone;
 }
 
-void Virtqueue::Push(const VirtqueueChain& chain, uint32_t written) {
+void Virtqueue::Push(uint16_t head, uint32_t written) {
   if (!ready()) return;
   const uint16_t slot = next_used_ & (size_ - 1);
   auto* element = reinterpret_cast<uint32_t*>(used_ + kVirtqRingWord) + size_t{2} * slot;
-  StoreShared(element, uint32_t{chain.head()});
+  StoreShared(element, uint32_t{head});
   StoreShared(element + 1, written);
   ++next_used_;
   StoreShared(used_ + kVirtqIndexWord, next_used_, __ATOMIC_RELEASE);

@@ -64,7 +64,9 @@ class Virtqueue {
   // Puts the buffer that was popped last (and not pushed) back, to be popped again.
   void Unpop() { --next_available_; }
   // Gives a popped buffer back, with so many bytes written into it.
-  void Push(const VirtqueueChain& chain, uint32_t written);
+  void Push(const VirtqueueChain& chain, uint32_t written) { Push(chain.head(), written); }
+  // The same for a device that has kept no more of it than its head.
+  void Push(uint16_t head, uint32_t written);
   // Whether the driver wants an interrupt for the buffers pushed since the last call.
   bool TakeInterrupt();
   // Declares the queue dead.

@@ -108,7 +108,8 @@ void Machine::LoadGuest() {
   const uint64_t now = Now();
   platform_.StartClock(state, now);
   Text<128> line;
-  line << "bulkhead: vmm started at counter " << started_ << ", its guest at " << now;
+  line << "bulkhead: pod created at counter " << startup_.created << ", its vmm started at counter "
+       << started_ << ", its guest at " << now;
   outbox_.Log(line.view());
 }
 

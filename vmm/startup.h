@@ -30,6 +30,7 @@ struct VmmStartup {
   uint64_t version;
   uint64_t counter_hz;        // ticks of the machine's counter in a second
   uint64_t wall_clock;        // nanoseconds since 1970 at counter value zero; 0: not known
+  uint64_t created;           // counter when the supervisor began to make the pod
   uint64_t guest_memory;      // bytes of guest RAM to make
   uint64_t cpu;               // index of the CPU where it has its threads
   uint64_t debug_uart;        // 1: show the guest a transmit-only UART
@@ -45,7 +46,7 @@ struct VmmStartup {
   uint8_t seed[kVmmSeedBytes];
   char command_line[kVmmCommandLineCapacity];  // NUL-terminated
 };
-static_assert(sizeof(VmmStartup) == 20 * 8 + kVmmSeedBytes + kVmmCommandLineCapacity);
+static_assert(sizeof(VmmStartup) == 21 * 8 + kVmmSeedBytes + kVmmCommandLineCapacity);
 
 // Bits of own_event that the supervisor sets.
 inline constexpr uint64_t kVmmInputBit = 1 << 0;    // there is input, or room in the output

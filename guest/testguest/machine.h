@@ -21,6 +21,8 @@ std::string_view CommandLine(uint64_t boot);
 void DebugOutput(char c);
 
 [[noreturn]] void PowerOff();
+// Waits for interrupts without end.
+[[noreturn]] void Sleep();
 
 // A device's register.
 uint32_t ReadDevice(uint64_t address);

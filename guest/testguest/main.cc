@@ -39,6 +39,7 @@ extern "C" [[noreturn]] void TestGuestMain(uint64_t boot) {
     line << "# mode " << mode << "\n";
     Print(line.view());
     if (mode == "share") MeasureShare();
+    if (mode == "sleep") Sleep();
     BeHostile(mode);
     Print("Bail out! unknown mode, or it did not end the guest\n");
     PowerOff();

@@ -95,7 +95,7 @@ void TestNode::StartInBochs(const TestNodeOptions& options) {
 
 void TestNode::StartInQemu(const TestNodeOptions& options) {
   const NodeFiles& files = Facts(options.architecture).files;
-  QemuOptions qemu = {.architecture = options.architecture};
+  QemuOptions qemu = {.architecture = options.architecture, .memory_mib = options.memory_mib};
   if (options.uefi) {
     qemu.esp = directory_ / "esp";
     WriteFileOrDie(qemu.esp + "/" + EfiBootFile(options.architecture), ReadFileOrDie(files.loader));
@@ -105,7 +105,8 @@ void TestNode::StartInQemu(const TestNodeOptions& options) {
   } else {
     qemu.kernel = files.boot_image;
     qemu.initrd = directory_ / kBundle;
-    if (options.com2) qemu.append = kChannelOverCom2;
+    qemu.append = options.command_line;
+    if (options.com2) qemu.append += std::string(" ") + kChannelOverCom2;
   }
   // A connected pair: no path whose length matters, and its end shows as soon as QEMU is gone.
   int ends[2];
@@ -162,6 +163,12 @@ void TestNode::Send(NodeFrameType type, uint16_t pod, const std::string& payload
   SendAll(EncodeNodeFrame(type, pod, payload));
 }
 
+void TestNode::StartAgain(uint16_t pod) {
+  EXPECT_TRUE(pods_[pod].end.has_value());
+  pods_[pod] = {};
+  Send(NodeFrameType::kPodStart, pod);
+}
+
 void TestNode::SendAll(const std::string& frame) {
   size_t sent = 0;
   while (sent < frame.size()) {
@@ -185,7 +192,7 @@ void TestNode::OnConsole(uint16_t pod, std::span<const std::byte> bytes) {
   pods_[pod].console.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
-void TestNode::OnLog(uint16_t, const std::string&) {}
+void TestNode::OnLog(uint16_t, const std::string& line) { log_.push_back(line); }
 
 void TestNode::OnAgentCredit(uint16_t, uint32_t) {}
 

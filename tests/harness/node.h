@@ -53,6 +53,9 @@ struct TestNodeOptions {
   // In Bochs with this processor, from a CD and over COM2, x86_64 only; empty: in QEMU.
   std::string bochs_cpu = {};
   std::vector<std::string> qemu_arguments = {};
+  // Words for the hypervisor's command line; in QEMU, directly.
+  std::string command_line = {};
+  int memory_mib = 512;  // in QEMU
   // For each wait. Far beyond what any step takes on a busy machine: reached only when something
   // hangs.
   std::chrono::seconds patience{120};
@@ -77,11 +80,15 @@ class TestNode : private NodeFrameHandler {
   [[nodiscard]] testing::AssertionResult RunToEnd();
 
   void Send(NodeFrameType type, uint16_t pod, const std::string& payload = "");
+  // Has a pod that has ended started again; what is known of it is forgotten.
+  void StartAgain(uint16_t pod);
 
   Pod& pod(uint16_t index) { return pods_[index]; }
   std::optional<uint32_t> pods_announced() const { return hello_; }
   bool node_ended() const { return node_ended_; }
   const std::string& node_error() const { return node_error_; }
+  // The lines of VMMs, as they come; those of supervisor and hypervisor are the UART's.
+  const std::vector<std::string>& log() const { return log_; }
   MachineProcess& machine() { return *machine_; }
   const MachineProcess& machine() const { return *machine_; }
 
@@ -106,6 +113,7 @@ class TestNode : private NodeFrameHandler {
   std::map<uint16_t, Pod> pods_;
   std::optional<uint32_t> hello_;
   std::string node_error_;
+  std::vector<std::string> log_;
   bool node_ended_ = false;
   int channel_ = -1;
   const std::chrono::seconds patience_;

@@ -142,6 +142,10 @@ void EnableInterruptController() {
   asm volatile("msr icc_igrpen1_el1, %0; isb" : : "r"(uint64_t{1}));
 }
 
+void Sleep() {
+  for (;;) asm volatile("wfi");
+}
+
 uint64_t InterruptCount(uint32_t intid) { return counts[intid]; }
 
 void ArmTimer(uint64_t ticks) {

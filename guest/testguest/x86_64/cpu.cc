@@ -34,4 +34,8 @@ void PowerOff() {
   for (;;) asm volatile("cli; hlt");
 }
 
+void Sleep() {
+  for (;;) asm volatile("sti; hlt");
+}
+
 }  // namespace bulkhead::testguest
