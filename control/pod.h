@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "boot/bundle.h"
 #include "boot/elf.h"
+#include "boot/pod_config.h"
 #include "control/node_channel.h"
 #include "control/physical.h"
 #include "control/sha256.h"
@@ -78,6 +79,9 @@ class Pod {
                  TextWriter& why);
   // What the pod's `file` of the bundle is called: `given`, unless it is empty.
   void FilePath(std::string_view given, std::string_view file, TextWriter& path) const;
+  // The pod's disks: the images that its configuration names, else its own, if it has one.
+  Status MapImages(const PodSupplies& supplies, const PodConfig& config, VmmStartup& startup,
+                   TextWriter& why);
   Status MakeStartup(const PodSupplies& supplies, const VmmStartup& startup);
   Status MakeRings(VmmStartup& startup);
   Status Share(const OwnMemory& memory, uint64_t address, uint64_t rights);
