@@ -118,7 +118,7 @@ TEST_P(Up, ContainersOfOnePod) {
              "cut -d' ' -f2",
              mount),
       Script("one",
-             "cat /data/file; hostname; echo $$; touch /only-here; "
+             "cat /data/file; hostname; echo $$$$; touch /only-here; "
              "nc -l -p 7777 > /data/received; cat /data/received; "
              "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max",
              mount) +
