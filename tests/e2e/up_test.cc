@@ -9,8 +9,10 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "cli/oci_writer.h"
 #include "tests/e2e/cli_process.h"
 
 namespace bulkhead {
@@ -168,6 +170,49 @@ TEST_P(Up, InitContainerThatFails) {
   EXPECT_EQ(up->status(), 7);
   EXPECT_EQ(up->out(), "");
   EXPECT_EQ(up->err(), "bulkhead: pod pod: container first: exit status 7\n");
+}
+
+// A layout of images that have busybox and a file, /which, with the image's name.
+void MakeImages(const std::string& layout, Architecture architecture,
+                const std::vector<std::string>& names) {
+  const bool arm = architecture == Architecture::kAarch64;
+  const std::string programs = arm ? CacheDirectory() + "/programs/arm64" : "";
+  OciLayoutWriter writer(layout);
+  for (const std::string& name : names) {
+    LayerEntry program;
+    program.path = "bin/busybox";
+    program.data = ReadFileOrDie(programs + "/bin/busybox");
+    program.mode = 0755;
+    LayerEntry which;
+    which.path = "which";
+    which.data = name + "\n";
+    OciLayoutWriter::Image image;
+    image.tag = name;
+    image.arch = arm ? "arm64" : "amd64";
+    image.config_json = R"({"Cmd": ["/bin/busybox", "cat", "/which"]})";
+    image.layers = {MakeLayer({program, which})};
+    ASSERT_TRUE(writer.Add(image).ok());
+  }
+  ASSERT_TRUE(writer.Finish().ok());
+}
+
+// Each image is a disk of the pod's; the one that two have is one.
+TEST_P(Up, ContainersOfDifferentImages) {
+  const std::string layout = directory_ / "layout";
+  ASSERT_NO_FATAL_FAILURE(MakeImages(layout, GetParam(), {"first", "second", "third"}));
+  std::string containers;
+  for (const auto& [name, tag] : {std::pair("a", "first"), std::pair("b", "second"),
+                                  std::pair("c", "third"), std::pair("d", "second")}) {
+    containers += std::string("  - {name: ") + name + ", image: 'oci:" + layout + ":" + tag +
+                  "', resources: {limits: {memory: 32Mi}}}\n";
+  }
+  const auto up = Start(PodOf("pod", "", containers, kOnce));
+  ASSERT_TRUE(up->RunToEnd());
+  EXPECT_EQ(up->status(), 0) << up->err();
+  for (const char* line :
+       {"pod/a | first\n", "pod/b | second\n", "pod/c | third\n", "pod/d | second\n"}) {
+    EXPECT_EQ(Count(up->out(), line), 1u) << line << "in\n" << up->out();
+  }
 }
 
 TEST_P(Up, DeadlineOfOne) {
