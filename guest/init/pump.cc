@@ -181,7 +181,7 @@ bool Pump::HasRemains() const {
                      [](const Running& running) { return running.ended; });
 }
 
-MaybeFailure Pump::ServePort(short events) {
+MaybeFailure Pump::ServePort(int16_t events) {
   if (events & POLLIN) {
     if (!ReadPort()) return InternalFailure("the host has closed the agent channel");
     if (parser_.error() != nullptr) {

@@ -64,7 +64,7 @@ class Pump final : public MessageHandler {
 
   void Reap();
   bool HasRemains() const;
-  MaybeFailure ServePort(short events);
+  MaybeFailure ServePort(int16_t events);
   bool ReadPort();
   void ReadOutput(const Running& from, int* fd, AgentMessage type);
   void WriteStdin();
