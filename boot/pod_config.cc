@@ -65,7 +65,12 @@ PodConfigErrorKind SetText(uint32_t key, std::string_view value, PodConfig& conf
       (value.empty() && key != kCmdline)) {
     return PodConfigErrorKind::kBadText;
   }
-  (key == kCmdline ? config.cmdline : key == kKernel ? config.kernel : config.image) = value;
+  if (key == kImage) {
+    if (config.image_count == kMaxPodImages) return PodConfigErrorKind::kTooMany;
+    config.images[config.image_count++] = value;
+  } else {
+    (key == kCmdline ? config.cmdline : config.kernel) = value;
+  }
   return PodConfigErrorKind::kNone;
 }
 
@@ -125,7 +130,7 @@ PodConfigError ParsePodConfig(std::string_view text, PodConfig& config) {
       return {.kind = PodConfigErrorKind::kUnknownKey, .line = line, .key = name};
     }
     const auto key = static_cast<uint32_t>(rule - kKeys.begin());
-    if (seen[key]) {
+    if (seen[key] && key != kImage) {
       return {.kind = PodConfigErrorKind::kDuplicateKey, .line = line, .key = rule->name};
     }
     seen[key] = true;
@@ -175,6 +180,8 @@ TextWriter& operator<<(TextWriter& out, const PodConfigError& error) {
       return out << "'" << error.key << "' is missing";
     case PodConfigErrorKind::kAboveLimit:
       return out << "'" << error.key << "' is more than the limit";
+    case PodConfigErrorKind::kTooMany:
+      return out << "too many of '" << error.key << "'";
   }
   return out << "unknown error";
 }

@@ -5,7 +5,8 @@
 #define BULKHEAD_BOOT_POD_CONFIG_H_
 
 // pods/NAME/pod of the bundle: what the supervisor must know to start a pod. Lines of key=value,
-// every key at most once, nothing else: no comments, no empty lines, no blanks around the '='.
+// every key but image at most once, nothing else: no comments, no empty lines, no blanks around the
+// '='.
 //
 //   version=1          required
 //   memory=BYTES       required; guest RAM, decimal, a multiple of 4096
@@ -13,12 +14,14 @@
 //   cmdline=TEXT       required, may be empty; the guest kernel's command line
 //   debug_uart=0|1     default 0; whether the guest has a UART at port 0x3f8
 //   kernel=ENTRY       default pods/NAME/kernel; the bundle's entry with the guest's kernel
-//   image=ENTRY        default pods/NAME/image, if there is one; the one with its disk. Pods that
-//                      name the same entry share it in memory.
+//   image=ENTRY        default pods/NAME/image, if there is one; the one with a disk of the pod's.
+//                      Up to 8 times: the disks are in the same order. Pods that name the same
+//                      entry share it in memory.
 //   cpu_limit=SHARE    default 0; the most CPU time, in thousandths of a CPU; 0: no limit
 //   cpu_request=SHARE  default 0; its part among pods that compete, likewise; 0: a small one. Not
 //                      above the limit
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -35,6 +38,7 @@ inline constexpr uint64_t kMaxPodCpuShare = 1000 * kMaxPodCpus;  // thousandths 
 // Linux keeps 2048 bytes on x86 (COMMAND_LINE_SIZE), the terminating NUL included.
 inline constexpr uint64_t kMaxPodCommandLine = 2047;
 inline constexpr uint64_t kMaxPodEntry = 200;  // bytes of the name of an entry
+inline constexpr uint32_t kMaxPodImages = 8;
 
 struct PodConfig {
   uint64_t memory = 0;  // bytes
@@ -45,7 +49,8 @@ struct PodConfig {
   // These point into the parsed text.
   std::string_view cmdline;
   std::string_view kernel;  // empty: the default
-  std::string_view image;   // likewise
+  std::array<std::string_view, kMaxPodImages> images;
+  uint32_t image_count = 0;  // 0: the default
 };
 
 enum class PodConfigErrorKind : uint8_t {
@@ -58,6 +63,7 @@ enum class PodConfigErrorKind : uint8_t {
   kBadText,       // line, key: too long, with control characters, or empty where it must not be
   kMissingKey,    // key
   kAboveLimit,    // key: asks for more than the limit allows
+  kTooMany,       // line, key: more often than the pod may have it
 };
 
 struct PodConfigError {

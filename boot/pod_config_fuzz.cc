@@ -18,6 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (config.cpu_limit > 1000 || config.cpu_request > 1000) __builtin_trap();
     if (config.cpu_limit != 0 && config.cpu_request > config.cpu_limit) __builtin_trap();
     if (config.cmdline.size() > bulkhead::kMaxPodCommandLine) __builtin_trap();
+    if (config.image_count > bulkhead::kMaxPodImages) __builtin_trap();
   } else {
     for (const char c : text.view()) {
       if (static_cast<unsigned char>(c) < ' ') __builtin_trap();

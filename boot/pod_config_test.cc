@@ -50,11 +50,24 @@ TEST(PodConfig, NamesOfEntries) {
   const std::string text = std::string(kGood) + "kernel=kernel\nimage=images/0\n";
   ASSERT_TRUE(ParsePodConfig(text, config).ok());
   EXPECT_EQ(config.kernel, "kernel");
-  EXPECT_EQ(config.image, "images/0");
+  ASSERT_EQ(config.image_count, 1u);
+  EXPECT_EQ(config.images[0], "images/0");
   const std::string good(kGood);
   EXPECT_NE(ParseText(good + "kernel=\n"), "pod config: no error");
   EXPECT_NE(ParseText(good + "image=" + std::string(kMaxPodEntry + 1, 'x')),
             "pod config: no error");
+}
+
+TEST(PodConfig, SeveralImagesInOrder) {
+  PodConfig config;
+  std::string text(kGood);
+  ASSERT_TRUE(ParsePodConfig(text, config).ok());
+  EXPECT_EQ(config.image_count, 0u);
+  for (uint32_t i = 0; i < kMaxPodImages; ++i) text += "image=images/" + std::to_string(i) + "\n";
+  ASSERT_TRUE(ParsePodConfig(text, config).ok()) << ParseText(text);
+  ASSERT_EQ(config.image_count, kMaxPodImages);
+  EXPECT_EQ(config.images[kMaxPodImages - 1], "images/7");
+  EXPECT_EQ(ParseText(text + "image=one-more\n"), "pod config: line 14: too many of 'image'");
 }
 
 TEST(PodConfig, NamesTheMissingKey) {

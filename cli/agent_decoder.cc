@@ -26,6 +26,35 @@ bool AgentDecoder::Fail(const char* error) {
   return false;
 }
 
+bool AgentDecoder::Fits() const {
+  const size_t container = header_.container;
+  const bool whole_pod =
+      header_.type == AgentMessage::kFailed && header_.container == kAgentWholePod;
+  if (container >= containers_ && !whole_pod) return false;
+  const bool running = !whole_pod && running_[container];
+  switch (header_.type) {
+    case AgentMessage::kHello:
+      return container == 0 && remaining_ == 4 && !have_hello_;
+    case AgentMessage::kStarted:
+      return remaining_ == 0 && !running;
+    case AgentMessage::kStdout:
+    case AgentMessage::kStderr:
+      return remaining_ > 0 && running;
+    case AgentMessage::kExited:
+      return remaining_ == 4 && running;
+    case AgentMessage::kFailed:
+      return remaining_ >= 4 && remaining_ <= 4 + kMaxText && !running;
+    case AgentMessage::kLog:
+      return container == 0 && remaining_ <= kMaxText;
+    case AgentMessage::kStdinCredit:
+      return container == 0 && remaining_ == 4;
+    case AgentMessage::kPodEnded:
+      return container == 0 && remaining_ == 0 && running_.none() && some_ended_;
+    default:
+      return false;
+  }
+}
+
 bool AgentDecoder::StartMessage() {
   std::memcpy(&header_, header_bytes_, sizeof(header_));
   remaining_ = header_.length;
@@ -34,38 +63,27 @@ bool AgentDecoder::StartMessage() {
     if (byte != 0) return Fail("reserved bytes of a message are not zero");
   }
   if (remaining_ > kAgentMaxPayload) return Fail("a message is too long");
-  if (ended_) return Fail("a message came after the container's end");
+  if (ended_) return Fail("a message came after the pod's end");
   if (!have_hello_ && header_.type != AgentMessage::kHello) {
     return Fail("the first message is no hello");
   }
-  bool fits = false;
-  switch (header_.type) {
-    case AgentMessage::kHello:
-      fits = remaining_ == 4 && !have_hello_;
-      break;
-    case AgentMessage::kStarted:
-      fits = remaining_ == 0 && !have_started_;
-      break;
-    case AgentMessage::kStdout:
-    case AgentMessage::kStderr:
-      fits = remaining_ > 0 && have_started_;
-      break;
-    case AgentMessage::kExited:
-      fits = remaining_ == 4 && have_started_;
-      break;
-    case AgentMessage::kFailed:
-      fits = remaining_ >= 4 && remaining_ <= 4 + kMaxText;
-      break;
-    case AgentMessage::kLog:
-      fits = remaining_ <= kMaxText;
-      break;
-    case AgentMessage::kStdinCredit:
-      fits = remaining_ == 4;
-      break;
-    default:
-      return Fail("a message is of no type that a guest sends");
+  return Fits() ||
+         Fail(
+             "a message is of no type that a guest sends, does not fit its place, or has the "
+             "wrong length");
+}
+
+bool AgentDecoder::FinishFailed() {
+  const uint32_t status = Word(payload_);
+  if (status < 125 || status > 127) return Fail("a failure's status is none");
+  if (header_.container == kAgentWholePod) {
+    ended_ = true;
+    handler_->OnPodFailed(status, payload_.substr(4));
+  } else {
+    some_ended_ = true;
+    handler_->OnFailed(header_.container, status, payload_.substr(4));
   }
-  return fits || Fail("a message does not fit its place or has the wrong length");
+  return true;
 }
 
 bool AgentDecoder::FinishMessage() {
@@ -78,18 +96,20 @@ bool AgentDecoder::FinishMessage() {
       handler_->OnAgentHello();
       return true;
     case AgentMessage::kStarted:
-      have_started_ = true;
-      handler_->OnStarted();
+      running_.set(header_.container);
+      handler_->OnStarted(header_.container);
       return true;
     case AgentMessage::kExited:
       if (Word(payload_) > kMaxStatus) return Fail("an exit status is above 255");
-      ended_ = true;
-      handler_->OnExited(Word(payload_));
+      running_.reset(header_.container);
+      some_ended_ = true;
+      handler_->OnExited(header_.container, Word(payload_));
       return true;
     case AgentMessage::kFailed:
-      if (Word(payload_) < 125 || Word(payload_) > 127) return Fail("a failure's status is none");
+      return FinishFailed();
+    case AgentMessage::kPodEnded:
       ended_ = true;
-      handler_->OnFailed(Word(payload_), payload_.substr(4));
+      handler_->OnPodEnded();
       return true;
     case AgentMessage::kLog:
       handler_->OnAgentLog(payload_);
@@ -116,9 +136,9 @@ bool AgentDecoder::Feed(std::span<const std::byte> bytes) {
     if (n > 0) {
       const auto part = bytes.first(n);
       if (header_.type == AgentMessage::kStdout) {
-        handler_->OnStdout(part);
+        handler_->OnStdout(header_.container, part);
       } else if (header_.type == AgentMessage::kStderr) {
-        handler_->OnStderr(part);
+        handler_->OnStderr(header_.container, part);
       } else {
         payload_.append(reinterpret_cast<const char*>(part.data()), n);
       }
@@ -131,14 +151,14 @@ bool AgentDecoder::Feed(std::span<const std::byte> bytes) {
   return false;
 }
 
-std::string EncodeAgentMessage(AgentMessage type, const std::string& payload) {
-  const AgentHeader header = {type, {0, 0, 0}, static_cast<uint32_t>(payload.size())};
+std::string EncodeAgentMessage(AgentMessage type, const std::string& payload, uint8_t container) {
+  const AgentHeader header = {type, container, {0, 0}, static_cast<uint32_t>(payload.size())};
   return std::string(reinterpret_cast<const char*>(&header), sizeof(header)) + payload;
 }
 
-std::string EncodeAgentMessage(AgentMessage type, uint32_t value) {
-  return EncodeAgentMessage(type,
-                            std::string(reinterpret_cast<const char*>(&value), sizeof(value)));
+std::string EncodeAgentMessage(AgentMessage type, uint32_t value, uint8_t container) {
+  return EncodeAgentMessage(type, std::string(reinterpret_cast<const char*>(&value), sizeof(value)),
+                            container);
 }
 
 }  // namespace bulkhead

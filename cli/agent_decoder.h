@@ -4,6 +4,7 @@
 #ifndef BULKHEAD_CLI_AGENT_DECODER_H_
 #define BULKHEAD_CLI_AGENT_DECODER_H_
 
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -18,11 +19,17 @@ class AgentHandler {
  public:
   virtual ~AgentHandler() = default;
   virtual void OnAgentHello() = 0;
-  virtual void OnStarted() = 0;
-  virtual void OnStdout(std::span<const std::byte> bytes) = 0;  // a part of a message or all of it
-  virtual void OnStderr(std::span<const std::byte> bytes) = 0;
-  virtual void OnExited(uint32_t status) = 0;
-  virtual void OnFailed(uint32_t status, const std::string& text) = 0;
+  // Of the container with this number.
+  virtual void OnStarted(size_t container) = 0;
+  // A part of a message or all of it.
+  virtual void OnStdout(size_t container, std::span<const std::byte> bytes) = 0;
+  virtual void OnStderr(size_t container, std::span<const std::byte> bytes) = 0;
+  virtual void OnExited(size_t container, uint32_t status) = 0;
+  // It could not be started.
+  virtual void OnFailed(size_t container, uint32_t status, const std::string& text) = 0;
+  // Nothing comes after these.
+  virtual void OnPodFailed(uint32_t status, const std::string& text) = 0;
+  virtual void OnPodEnded() = 0;
   virtual void OnAgentLog(const std::string& line) = 0;
   virtual void OnStdinCredit(uint32_t bytes) = 0;
 };
@@ -31,7 +38,9 @@ class AgentHandler {
 // that breaks a rule of guest/agent/protocol.h ends it.
 class AgentDecoder {
  public:
-  explicit AgentDecoder(AgentHandler* handler) : handler_(handler) {}
+  // `containers`: of the pod, at most kAgentMaxContainers.
+  AgentDecoder(AgentHandler* handler, size_t containers)
+      : handler_(handler), containers_(containers) {}
 
   // False when the stream is broken, now or before.
   bool Feed(std::span<const std::byte> bytes);
@@ -39,10 +48,14 @@ class AgentDecoder {
 
  private:
   bool Fail(const char* error);
+  // Whether a message of this length may come now.
+  bool Fits() const;
   bool StartMessage();
   bool FinishMessage();
+  bool FinishFailed();
 
   AgentHandler* const handler_;
+  const size_t containers_;
   std::string error_;
   AgentHeader header_ = {};
   std::byte header_bytes_[sizeof(AgentHeader)] = {};
@@ -50,13 +63,15 @@ class AgentDecoder {
   uint32_t remaining_ = 0;  // bytes of payload still to come
   std::string payload_;     // of messages that are not passed on in parts
   bool have_hello_ = false;
-  bool have_started_ = false;
-  bool ended_ = false;
+  std::bitset<kAgentMaxContainers> running_;
+  bool some_ended_ = false;  // a container
+  bool ended_ = false;       // the pod
 };
 
 // A whole message.
-std::string EncodeAgentMessage(AgentMessage type, const std::string& payload);
-std::string EncodeAgentMessage(AgentMessage type, uint32_t value);
+std::string EncodeAgentMessage(AgentMessage type, const std::string& payload,
+                               uint8_t container = 0);
+std::string EncodeAgentMessage(AgentMessage type, uint32_t value, uint8_t container = 0);
 
 }  // namespace bulkhead
 

@@ -67,7 +67,7 @@ TEST(User, WhatIsNotThere) {
 absl::StatusOr<Words> Arguments(const ImageConfig& image, const RunOptions& options) {
   const absl::StatusOr<PodRequest> pod = MakePodRequest(options);
   if (!pod.ok()) return pod.status();
-  return ContainerArguments(image, pod->container);
+  return ContainerArguments(image, pod->containers[0]);
 }
 
 TEST(Arguments, AsPodmanPutsThemTogether) {
@@ -155,10 +155,11 @@ TEST(RuntimeConfig, OfRootAndOfSomebodyElse) {
   image.command = {"/bin/true"};
   image.workdir = "/srv";
   PodRequest pod;
+  pod.containers.emplace_back();
   pod.name = "pod";
   for (const char* user : {"", "www"}) {
-    pod.container.user = user;
-    const ContainerSpec spec = *MakeContainerSpec(image, pod, kArch, kPasswd, kGroup);
+    pod.containers[0].user = user;
+    const ContainerSpec spec = *MakeContainerSpec(image, pod, 0, kArch, kPasswd, kGroup);
     const Json config = Json::parse(*MakeRuntimeConfig(spec, kProfile));
     const bool root = spec.user.uid == 0;
     const Json& process = config["process"];
@@ -169,12 +170,16 @@ TEST(RuntimeConfig, OfRootAndOfSomebodyElse) {
     EXPECT_EQ(process["capabilities"]["bounding"].size(), 11u);
     EXPECT_EQ(process["capabilities"]["effective"].size(), root ? 11u : 0u);
     EXPECT_EQ(config["root"]["path"], kContainerRoot);
-    EXPECT_EQ(config["hostname"], "pod");
+    EXPECT_FALSE(config.contains("hostname"));  // the guest's is the pod's
+    EXPECT_FALSE(config["linux"]["resources"].contains("memory"));
+    EXPECT_FALSE(config["linux"]["resources"].contains("cpu"));
     EXPECT_TRUE(config["linux"].contains("seccomp"));
-    for (const Json& space : config["linux"]["namespaces"]) EXPECT_NE(space["type"], "network");
+    for (const Json& space : config["linux"]["namespaces"]) {
+      for (const char* shared : {"network", "uts", "ipc"}) EXPECT_NE(space["type"], shared);
+    }
   }
-  pod.container.workdir = "/other";
-  EXPECT_EQ(MakeContainerSpec(image, pod, kArch, kPasswd, kGroup)->workdir, "/other");
+  pod.containers[0].workdir = "/other";
+  EXPECT_EQ(MakeContainerSpec(image, pod, 0, kArch, kPasswd, kGroup)->workdir, "/other");
 }
 
 TEST(Capabilities, AddedAndDropped) {
@@ -198,10 +203,11 @@ TEST(RuntimeConfig, OfAStricterContainer) {
   ImageConfig image;
   image.command = {"/bin/true"};
   PodRequest pod;
-  pod.container.read_only_root = true;
-  pod.container.no_new_privileges = true;
-  pod.container.drop_all_capabilities = true;
-  const ContainerSpec spec = *MakeContainerSpec(image, pod, kArch, kPasswd, kGroup);
+  pod.containers.emplace_back();
+  pod.containers[0].read_only_root = true;
+  pod.containers[0].no_new_privileges = true;
+  pod.containers[0].drop_all_capabilities = true;
+  const ContainerSpec spec = *MakeContainerSpec(image, pod, 0, kArch, kPasswd, kGroup);
   const Json config = Json::parse(*MakeRuntimeConfig(spec, kProfile));
   EXPECT_EQ(config["root"]["readonly"], true);
   EXPECT_EQ(config["process"]["noNewPrivileges"], true);
@@ -218,8 +224,43 @@ TEST(RuntimeConfig, WithTheProfileOfThePackage) {
 TEST(RuntimeConfig, BytesThatAreNotUtf8) {
   ImageConfig image;
   image.command = {"/bin/\xff"};
-  EXPECT_FALSE(
-      MakeRuntimeConfig(*MakeContainerSpec(image, PodRequest(), kArch, "", ""), kProfile).ok());
+  PodRequest pod;
+  pod.containers.emplace_back();
+  EXPECT_FALSE(MakeRuntimeConfig(*MakeContainerSpec(image, pod, 0, kArch, "", ""), kProfile).ok());
+}
+
+TEST(RuntimeConfig, OfOneAmongSeveral) {
+  ImageConfig image;
+  image.command = {"/bin/true"};
+  PodRequest pod;
+  pod.containers.resize(2);
+  ContainerRequest& request = pod.containers[1];
+  request.memory_limit = 64 << 20;
+  request.cpu_limit = 250;
+  request.cpu_request = 100;
+  request.mounts = {{.volume = 1, .path = "/data/inner", .read_only = true},
+                    {.volume = 0, .path = "/data"}};
+  const auto config = [&](size_t container) {
+    return Json::parse(*MakeRuntimeConfig(
+        *MakeContainerSpec(image, pod, container, kArch, kPasswd, kGroup), kProfile));
+  };
+  const Json second = config(1);
+  const Json& resources = second["linux"]["resources"];
+  EXPECT_EQ(resources["memory"]["limit"], 64 << 20);
+  EXPECT_EQ(resources["cpu"], (Json{{"period", 100000}, {"quota", 25000}, {"shares", 102}}));
+  // The outer volume first.
+  const Json& mounts = second["mounts"];
+  EXPECT_EQ(mounts[mounts.size() - 2]["destination"], "/data");
+  EXPECT_EQ(mounts[mounts.size() - 2]["source"], "/run/bulkhead/volumes/0");
+  EXPECT_EQ(mounts[mounts.size() - 2]["options"], (Json{"rbind", "nodev", "rw"}));
+  EXPECT_EQ(mounts[mounts.size() - 1]["destination"], "/data/inner");
+  EXPECT_EQ(mounts[mounts.size() - 1]["options"], (Json{"rbind", "nodev", "ro"}));
+  // Who asks for nothing has the least.
+  EXPECT_EQ(config(0)["linux"]["resources"]["cpu"], (Json{{"shares", 2}}));
+  // Alone, it has the virtual machine's share of the CPU.
+  pod.containers.erase(pod.containers.begin());
+  EXPECT_FALSE(config(0)["linux"]["resources"].contains("cpu"));
+  EXPECT_TRUE(config(0)["linux"]["resources"].contains("memory"));
 }
 
 }  // namespace

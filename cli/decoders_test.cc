@@ -48,14 +48,29 @@ class NodeRecorder : public NodeFrameHandler {
 
 class AgentRecorder : public AgentHandler {
  public:
-  void OnAgentHello() override { log += "hello;"; }
-  void OnStarted() override { log += "started;"; }
-  void OnStdout(std::span<const std::byte> bytes) override { out += TextOf(bytes); }
-  void OnStderr(std::span<const std::byte> bytes) override { err += TextOf(bytes); }
-  void OnExited(uint32_t status) override { log += "exited " + std::to_string(status) + ";"; }
-  void OnFailed(uint32_t status, const std::string& text) override {
-    log += "failed " + std::to_string(status) + " " + text + ";";
+  // Nothing for the first.
+  static std::string Number(size_t container) {
+    return container == 0 ? "" : std::to_string(container);
   }
+
+  void OnAgentHello() override { log += "hello;"; }
+  void OnStarted(size_t container) override { log += "started" + Number(container) + ";"; }
+  void OnStdout(size_t container, std::span<const std::byte> bytes) override {
+    out += Number(container) + TextOf(bytes);
+  }
+  void OnStderr(size_t container, std::span<const std::byte> bytes) override {
+    err += Number(container) + TextOf(bytes);
+  }
+  void OnExited(size_t container, uint32_t status) override {
+    log += "exited" + Number(container) + " " + std::to_string(status) + ";";
+  }
+  void OnFailed(size_t container, uint32_t status, const std::string& text) override {
+    log += "failed" + Number(container) + " " + std::to_string(status) + " " + text + ";";
+  }
+  void OnPodFailed(uint32_t status, const std::string& text) override {
+    log += "pod failed " + std::to_string(status) + " " + text + ";";
+  }
+  void OnPodEnded() override { log += "pod ended;"; }
   void OnAgentLog(const std::string& line) override { log += "log " + line + ";"; }
   void OnStdinCredit(uint32_t bytes) override { log += "credit " + std::to_string(bytes) + ";"; }
 
@@ -66,7 +81,7 @@ class AgentRecorder : public AgentHandler {
 
 std::string Hello() { return EncodeNodeFrame(NodeFrameType::kHello, 0, Word(1) + Word(1)); }
 
-std::string AgentHello() { return EncodeAgentMessage(AgentMessage::kHello, 1); }
+std::string AgentHello() { return EncodeAgentMessage(AgentMessage::kHello, kAgentProtocolVersion); }
 
 std::string Started() {
   return AgentHello() + EncodeAgentMessage(AgentMessage::kStarted, std::string());
@@ -140,7 +155,7 @@ TEST(AgentDecoder, EveryMessageInPiecesOfEverySize) {
                              EncodeAgentMessage(AgentMessage::kExited, 137);
   for (size_t piece = 1; piece <= stream.size(); ++piece) {
     AgentRecorder recorder;
-    AgentDecoder decoder(&recorder);
+    AgentDecoder decoder(&recorder, 3);
     for (size_t at = 0; at < stream.size(); at += piece) {
       ASSERT_TRUE(decoder.Feed(Bytes(stream.substr(at, piece)))) << decoder.error();
     }
@@ -166,7 +181,7 @@ TEST(AgentDecoder, TheFirstBrokenMessageEndsIt) {
         EncodeAgentMessage(AgentMessage::kStdin, "x"),
         EncodeAgentMessage(static_cast<AgentMessage>(0), "x")}) {
     AgentRecorder recorder;
-    AgentDecoder decoder(&recorder);
+    AgentDecoder decoder(&recorder, 3);
     ASSERT_TRUE(decoder.Feed(Bytes(Started())));
     EXPECT_FALSE(decoder.Feed(Bytes(bad)));
     EXPECT_FALSE(decoder.Feed(Bytes(EncodeAgentMessage(AgentMessage::kLog, "x"))));
@@ -176,15 +191,49 @@ TEST(AgentDecoder, TheFirstBrokenMessageEndsIt) {
 
 TEST(AgentDecoder, NothingAfterTheEndNothingBeforeTheStart) {
   AgentRecorder recorder;
-  AgentDecoder decoder(&recorder);
+  AgentDecoder decoder(&recorder, 3);
   ASSERT_TRUE(decoder.Feed(Bytes(Started() + EncodeAgentMessage(AgentMessage::kExited, 0u))));
+  ASSERT_TRUE(decoder.Feed(Bytes(EncodeAgentMessage(AgentMessage::kPodEnded, std::string()))));
   EXPECT_FALSE(decoder.Feed(Bytes(EncodeAgentMessage(AgentMessage::kStdout, "late"))));
   EXPECT_EQ(recorder.out, "");
 
-  AgentDecoder early(&recorder);
+  AgentDecoder early(&recorder, 3);
   EXPECT_FALSE(early.Feed(Bytes(AgentHello() + EncodeAgentMessage(AgentMessage::kStdout, "x"))));
-  AgentDecoder other(&recorder);
-  EXPECT_FALSE(other.Feed(Bytes(EncodeAgentMessage(AgentMessage::kHello, 2))));
+  AgentDecoder other(&recorder, 3);
+  EXPECT_FALSE(other.Feed(Bytes(EncodeAgentMessage(AgentMessage::kHello, 1))));
+}
+
+TEST(AgentDecoder, SeveralContainersInAnyOrder) {
+  const auto message = [](AgentMessage type, uint8_t container, const std::string& payload = "") {
+    return EncodeAgentMessage(type, payload, container);
+  };
+  AgentRecorder recorder;
+  AgentDecoder decoder(&recorder, 3);
+  EXPECT_TRUE(decoder.Feed(Bytes(
+      Started() + message(AgentMessage::kStarted, 2) + message(AgentMessage::kStdout, 2, "two") +
+      message(AgentMessage::kStdout, 0, "zero") + message(AgentMessage::kExited, 2, Word(3)) +
+      message(AgentMessage::kFailed, 1, Word(127) + "none") + message(AgentMessage::kStarted, 2) +
+      message(AgentMessage::kExited, 0, Word(0)) + message(AgentMessage::kExited, 2, Word(0)) +
+      message(AgentMessage::kPodEnded, 0))))
+      << decoder.error();
+  EXPECT_EQ(recorder.log,
+            "hello;started;started2;exited2 3;failed1 127 none;started2;exited 0;exited2 0;"
+            "pod ended;");
+  EXPECT_EQ(recorder.out, "2twozero");
+
+  for (const std::string& bad :
+       {message(AgentMessage::kStarted, 3), message(AgentMessage::kStarted, kAgentWholePod),
+        message(AgentMessage::kStarted, 0), message(AgentMessage::kStdout, 1, "x"),
+        message(AgentMessage::kExited, 1, Word(0)), message(AgentMessage::kLog, 1, "x"),
+        message(AgentMessage::kFailed, 0, Word(125) + "x"), message(AgentMessage::kPodEnded, 0),
+        message(AgentMessage::kStdinCredit, 1, Word(1)),
+        message(AgentMessage::kExited, 0, Word(0)) + message(AgentMessage::kPodEnded, 1),
+        message(AgentMessage::kFailed, kAgentWholePod, Word(125) + "x") +
+            message(AgentMessage::kPodEnded, 0)}) {
+    AgentDecoder strict(&recorder, 3);
+    ASSERT_TRUE(strict.Feed(Bytes(Started())));
+    EXPECT_FALSE(strict.Feed(Bytes(bad)));
+  }
 }
 
 }  // namespace

@@ -93,6 +93,7 @@ AgentHeader NextAgentMessage(std::string* payload) {
 
 [[noreturn]] void Exit(uint32_t status) {
   SendAgent(AgentMessage::kExited, Word(status));
+  SendAgent(AgentMessage::kPodEnded, "");
   std::string payload;
   while (NextAgentMessage(&payload).type != AgentMessage::kEnd) {
   }
@@ -170,11 +171,35 @@ void Start() {
   each([] { SendAgent(AgentMessage::kStdout, std::to_string(g_pod)); });
   each([] {
     SendAgent(AgentMessage::kExited, Word(g_pod));
+    SendAgent(AgentMessage::kPodEnded, "");
     Send(NodeFrameType::kPodEnded, Word(static_cast<uint32_t>(PodEnd::kPoweredOff)));
   });
   g_pod = 0;
   Send(NodeFrameType::kNodeEnded, "");
   std::exit(0);
+}
+
+// An init container that has started, and two others that end in the other order; the first of
+// them had failed once before.
+[[noreturn]] void RunContainers() {
+  const auto send = [](AgentMessage type, uint8_t container, const std::string& payload) {
+    SendAgent(EncodeAgentMessage(type, payload, container));
+  };
+  send(AgentMessage::kStdout, 0, "prepared");
+  send(AgentMessage::kExited, 0, Word(0));
+  send(AgentMessage::kFailed, 1, Word(127) + "crun: `/bin/app` not found");
+  send(AgentMessage::kStarted, 2, "");
+  send(AgentMessage::kStdout, 2, "two is ");
+  send(AgentMessage::kStarted, 1, "");
+  send(AgentMessage::kStdout, 1, "one\n");
+  send(AgentMessage::kStdout, 2, "here\n");
+  send(AgentMessage::kExited, 2, Word(9));
+  send(AgentMessage::kExited, 1, Word(4));
+  send(AgentMessage::kPodEnded, 0, "");
+  std::string payload;
+  while (NextAgentMessage(&payload).type != AgentMessage::kEnd) {
+  }
+  PowerOff(PodEnd::kPoweredOff, "");
 }
 
 int Main(int argc, char** argv) {
@@ -240,10 +265,13 @@ int Main(int argc, char** argv) {
       SendAgent(AgentMessage::kStdinCredit, Word(header.length));
     }
   }
+  if (mode == "containers") RunContainers();
   if (mode == "not-found" || mode == "not-executable") {
+    SendAgent(AgentMessage::kExited, Word(0));
     SendAgent(AgentMessage::kFailed, mode == "not-found"
                                          ? Word(127) + "crun: executable file `/bin/app` not found"
                                          : Word(126) + "crun: open executable: Permission denied");
+    SendAgent(AgentMessage::kPodEnded, "");
     while (NextAgentMessage(&payload).type != AgentMessage::kEnd) {
     }
     PowerOff(PodEnd::kPoweredOff, "");

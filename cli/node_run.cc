@@ -45,11 +45,15 @@ absl::StatusOr<std::vector<BundlePod>> GetImages(const NodeOptions& options,
                                                  ImageStore* store, const RunContext& context) {
   std::vector<BundlePod> out;
   for (const PodRequest& pod : pods) {
-    BULKHEAD_ASSIGN_OR_RETURN(const ImageReference reference,
-                              ParseImageReference(pod.container.image));
-    BULKHEAD_ASSIGN_OR_RETURN(StoredImage image,
-                              store->Get(reference, options.arch, pod.container.pull, context));
-    out.push_back({pod, std::move(image)});
+    BundlePod& one = out.emplace_back();
+    one.request = pod;
+    for (const ContainerRequest& container : pod.containers) {
+      BULKHEAD_ASSIGN_OR_RETURN(const ImageReference reference,
+                                ParseImageReference(container.image));
+      BULKHEAD_ASSIGN_OR_RETURN(StoredImage image,
+                                store->Get(reference, options.arch, container.pull, context));
+      one.images.push_back(std::move(image));
+    }
   }
   return out;
 }
@@ -102,7 +106,9 @@ absl::StatusOr<SessionResult> RunNode(const NodeOptions& options,
   BULKHEAD_ASSIGN_OR_RETURN(machine_config.memory,
                             MachineMemory(options, pods, bundle.size, memory));
   for (size_t i = 0; i < pods.size(); ++i) {
-    session.pods[i].command = bundle.commands[i];
+    for (size_t j = 0; j < bundle.commands[i].size(); ++j) {
+      session.pods[i].containers[j].command = bundle.commands[i][j];
+    }
     // Else the node would end with the last of its pods.
     if (session.pods[i].restart != RestartPolicy::kNever) machine_config.command_line = "stay";
   }

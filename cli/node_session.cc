@@ -333,21 +333,33 @@ void NodeSession::Log(const PodSession& pod, const std::string& line) {
 void NodeSession::OnContainerStarted(const PodSession& pod) {
   if (AllStarted()) boot_deadline_.reset();
   if (context_.progress != nullptr) context_.progress->Finish();
-  if (pod.index() == 0 && options_.stdin_fd >= 0 && isatty(options_.stdin_fd) == 1) {
-    // A terminal is not passed on; the container sees an empty input.
-    stdin_open_ = false;
-  }
-  if (pod.index() != 0 || !stdin_open_) pods_[pod.index()]->EndInput();
+  if (pod.index() != 0 || options_.stdin_fd < 0) return;
+  // A terminal is not passed on; the container sees an empty input.
+  if (isatty(options_.stdin_fd) == 1) stdin_open_ = false;
+  if (!stdin_open_) pods_[0]->EndInput();
 }
 
-void NodeSession::OnContainerEnded(const PodSession& pod) {
-  const SessionResult& result = *pod.result();
+void NodeSession::TellEnd(const std::string& whose, const SessionResult& result) {
   // Who asked them to end knows why they did.
-  if (options_.several && (!result.error.empty() || (result.exit_status != 0 && signal_ == 0))) {
-    err_.AppendLine("bulkhead: pod " + pod.pod().name + ": " +
-                    (result.error.empty() ? "exit status " + std::to_string(result.exit_status)
-                                          : result.error));
+  if (!options_.several || (result.error.empty() && (result.exit_status == 0 || signal_ != 0))) {
+    return;
   }
+  err_.AppendLine(
+      "bulkhead: " + whose + ": " +
+      (result.error.empty() ? "exit status " + std::to_string(result.exit_status) : result.error));
+}
+
+void NodeSession::OnContainerEnded(const PodSession& pod, size_t container,
+                                   const SessionResult& result) {
+  const std::vector<SessionContainer>& all = pod.pod().containers;
+  TellEnd("pod " + pod.pod().name +
+              (all.size() > 1 ? ": container " + all[container].name : std::string()),
+          result);
+}
+
+void NodeSession::OnPodResult(const PodSession& pod) {
+  const SessionResult& result = *pod.result();
+  if (!pod.result_is_told()) TellEnd("pod " + pod.pod().name, result);
   if (AllStarted()) boot_deadline_.reset();
   if (!pod.over()) return;
   if (!first_failure_.has_value() && (result.exit_status != 0 || !result.error.empty())) {

@@ -56,7 +56,9 @@ class NodeSession final : private NodeFrameHandler, private PodSessionHost {
   void SendToNode(NodeFrameType type, uint16_t pod, const std::string& payload) override;
   void Log(const PodSession& pod, const std::string& line) override;
   void OnContainerStarted(const PodSession& pod) override;
-  void OnContainerEnded(const PodSession& pod) override;
+  void OnContainerEnded(const PodSession& pod, size_t container,
+                        const SessionResult& result) override;
+  void OnPodResult(const PodSession& pod) override;
 
   void Step();
   int PollTimeout() const;
@@ -65,6 +67,8 @@ class NodeSession final : private NodeFrameHandler, private PodSessionHost {
   bool AllStarted() const;
   // Fixes the result, the first time only; from then on the node has end_limit to power off.
   void End(int exit_status, const std::string& error);
+  // What a pod or a container ended with, if several run.
+  void TellEnd(const std::string& whose, const SessionResult& result);
   // Ends when every pod has a result that stays.
   void EndWithPods();
   void StopPods();

@@ -11,6 +11,7 @@
 #include <map>
 #include <span>
 
+#include "boot/pod_config.h"
 #include "cli/bundle_writer.h"
 #include "cli/failure.h"
 #include "cli/files.h"
@@ -134,11 +135,77 @@ absl::Status CheckMemory(Architecture arch, const PodRequest& pod, const KernelI
 }
 
 std::string PodConfigText(const NodeOptions& options, const PodRequest& pod,
-                          const std::string& image) {
-  return absl::StrCat("version=1\nmemory=", pod.memory,
-                      "\ncpus=1\ncmdline=", GuestCommandLine(options),
-                      "\ndebug_uart=", options.verbose ? 1 : 0, "\nkernel=kernel\nimage=", image,
-                      "\ncpu_limit=", pod.cpu_limit, "\ncpu_request=", pod.cpu_request, "\n");
+                          const std::vector<std::string>& images) {
+  std::string out = absl::StrCat(
+      "version=1\nmemory=", pod.memory, "\ncpus=1\ncmdline=", GuestCommandLine(options),
+      "\ndebug_uart=", options.verbose ? 1 : 0, "\nkernel=kernel\ncpu_limit=", pod.cpu_limit,
+      "\ncpu_request=", pod.cpu_request, "\n");
+  for (const std::string& image : images) absl::StrAppend(&out, "image=", image, "\n");
+  return out;
+}
+
+// The bundle's images: each file once, whoever uses it.
+class Images {
+ public:
+  explicit Images(BundleFileWriter* writer) : writer_(writer) {}
+
+  // The entry that a file is.
+  absl::StatusOr<std::string> Add(const std::string& file) {
+    const auto [entry, is_new] =
+        entries_.emplace(file, "images/" + std::to_string(entries_.size()));
+    if (is_new) BULKHEAD_RETURN_IF_FAILED(writer_->AddFile(entry->second, file));
+    return entry->second;
+  }
+
+ private:
+  BundleFileWriter* const writer_;
+  std::map<std::string, std::string> entries_;  // by file
+};
+
+// A pod, as its init and its supervisor need it.
+struct PreparedPod {
+  PodFiles files;
+  std::vector<std::string> images;    // entries, in the order of its disks
+  std::vector<std::string> commands;  // of its containers
+};
+
+// The number of the pod's disk with this image, which is added if it has none.
+absl::StatusOr<uint32_t> DiskOf(const std::string& entry, const PodRequest& request,
+                                PreparedPod* pod) {
+  const auto found = std::find(pod->images.begin(), pod->images.end(), entry);
+  const auto number = static_cast<uint32_t>(found - pod->images.begin());
+  if (found != pod->images.end()) return number;
+  if (number == kMaxPodImages) {
+    return Failure("the containers of pod ", request.name, " have more than ", kMaxPodImages,
+                   " different images; make several pods of them");
+  }
+  pod->images.push_back(entry);
+  return number;
+}
+
+absl::StatusOr<PreparedPod> PreparePod(const BundlePod& pod, Architecture arch,
+                                       const std::string& profile, Images* images) {
+  const PodRequest& request = pod.request;
+  PreparedPod out;
+  out.files.hostname = PodHostname(request);
+  out.files.spec.restart = request.restart;
+  out.files.spec.volumes = request.volumes;
+  for (size_t i = 0; i < request.containers.size(); ++i) {
+    const StoredImage& image = pod.images[i];
+    BULKHEAD_ASSIGN_OR_RETURN(const ImageConfig config, ParseImageConfig(image.config_json));
+    BULKHEAD_ASSIGN_OR_RETURN(
+        const ContainerSpec spec,
+        MakeContainerSpec(config, request, i, arch, image.passwd, image.group));
+    BULKHEAD_ASSIGN_OR_RETURN(std::string runtime, MakeRuntimeConfig(spec, profile));
+    out.files.configs.push_back(std::move(runtime));
+    out.commands.push_back(spec.arguments[0]);
+    BULKHEAD_ASSIGN_OR_RETURN(const std::string entry, images->Add(image.rootfs));
+    BULKHEAD_ASSIGN_OR_RETURN(const uint32_t disk, DiskOf(entry, request, &out));
+    const ContainerRequest& container = request.containers[i];
+    out.files.spec.containers.push_back(
+        {.image = disk, .init = container.init, .has_stdin = container.has_stdin});
+  }
+  return out;
 }
 
 }  // namespace
@@ -167,25 +234,18 @@ absl::StatusOr<NodeBundle> WriteNodeBundle(const NodeOptions& options,
   BULKHEAD_RETURN_IF_FAILED(writer.AddFile("kernel", kernel.image.path));
 
   NodeBundle out;
-  std::map<std::string, std::string> images;  // by file: the bundle's entry
-  for (const auto& [request, image] : pods) {
-    BULKHEAD_ASSIGN_OR_RETURN(const ImageConfig config, ParseImageConfig(image.config_json));
-    BULKHEAD_ASSIGN_OR_RETURN(
-        const ContainerSpec spec,
-        MakeContainerSpec(config, request, options.arch, image.passwd, image.group));
-    PodFiles pod_files;
-    BULKHEAD_ASSIGN_OR_RETURN(pod_files.config_json, MakeRuntimeConfig(spec, *profile));
-    pod_files.hostname = spec.hostname;
-    const std::string initramfs = base + BuildPodInitramfs(pod_files);
-    BULKHEAD_RETURN_IF_FAILED(CheckMemory(options.arch, request, kernel.image, initramfs.size()));
-
-    auto [entry, is_new] = images.emplace(image.rootfs, "images/" + std::to_string(images.size()));
-    if (is_new) BULKHEAD_RETURN_IF_FAILED(writer.AddFile(entry->second, image.rootfs));
-    const std::string pod = "pods/" + request.name + "/";
+  Images images(&writer);
+  for (const BundlePod& pod : pods) {
+    BULKHEAD_ASSIGN_OR_RETURN(PreparedPod prepared,
+                              PreparePod(pod, options.arch, *profile, &images));
+    const std::string initramfs = base + BuildPodInitramfs(prepared.files);
     BULKHEAD_RETURN_IF_FAILED(
-        writer.AddBytes(pod + "pod", PodConfigText(options, request, entry->second)));
-    BULKHEAD_RETURN_IF_FAILED(writer.AddBytes(pod + "initramfs", initramfs));
-    out.commands.push_back(spec.arguments[0]);
+        CheckMemory(options.arch, pod.request, kernel.image, initramfs.size()));
+    const std::string entry = "pods/" + pod.request.name + "/";
+    BULKHEAD_RETURN_IF_FAILED(
+        writer.AddBytes(entry + "pod", PodConfigText(options, pod.request, prepared.images)));
+    BULKHEAD_RETURN_IF_FAILED(writer.AddBytes(entry + "initramfs", initramfs));
+    out.commands.push_back(std::move(prepared.commands));
   }
   BULKHEAD_RETURN_IF_FAILED(writer.Finish());
   out.size = writer.size();

@@ -32,15 +32,16 @@ std::string GuestCommandLine(const NodeOptions& options);
 // The smallest memory, in bytes, in which a pod with this kernel and initramfs starts.
 uint64_t LeastPodMemory(Architecture arch, const KernelImage& kernel, uint64_t initramfs_size);
 
-// A pod, and the image that its container is made of.
+// A pod, and the images that its containers are made of.
 struct BundlePod {
   PodRequest request;
-  StoredImage image;
+  std::vector<StoredImage> images;
 };
 
 struct NodeBundle {
-  uint64_t size = 0;                  // bytes
-  std::vector<std::string> commands;  // what each pod's container executes, without arguments
+  uint64_t size = 0;  // bytes
+  // What each pod's containers execute, without arguments.
+  std::vector<std::vector<std::string>> commands;
 };
 // Writes the bundle for a node with these pods to `path`. Kernel and images are in it once each.
 absl::StatusOr<NodeBundle> WriteNodeBundle(const NodeOptions& options,

@@ -4,10 +4,13 @@
 #ifndef BULKHEAD_CLI_POD_REQUEST_H_
 #define BULKHEAD_CLI_POD_REQUEST_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "guest/agent/restart_policy.h"
 
 namespace bulkhead {
 
@@ -33,9 +36,21 @@ struct ContainerRequest {
   std::vector<std::string> drop_capabilities;  // first, before some are added
   bool add_all_capabilities = false;
   bool drop_all_capabilities = false;
-};
 
-enum class RestartPolicy { kAlways, kOnFailure, kNever };
+  bool init = false;          // it runs to its end before the next starts
+  bool has_stdin = false;     // else its standard input is empty
+  uint64_t memory_limit = 0;  // bytes; 0: none of its own
+  // Thousandths of a CPU; 0: none.
+  uint32_t cpu_limit = 0;
+  uint32_t cpu_request = 0;
+
+  struct Mount {
+    size_t volume = 0;  // of the pod's
+    std::string path;   // absolute
+    bool read_only = false;
+  };
+  std::vector<Mount> mounts;
+};
 
 struct PodRequest {
   std::string name;
@@ -49,7 +64,9 @@ struct PodRequest {
   RestartPolicy restart = RestartPolicy::kNever;
   uint32_t grace_seconds = 10;    // between being asked to stop and being stopped
   uint32_t deadline_seconds = 0;  // how long it may run; 0: any time
-  ContainerRequest container;
+  std::vector<uint64_t> volumes;  // empty ones in memory; bytes, 0: no limit
+  // At least one; init containers first.
+  std::vector<ContainerRequest> containers;
 };
 
 }  // namespace bulkhead

@@ -14,11 +14,6 @@ namespace {
 constexpr char kSeeLog[] = "; --verbose shows the log";
 // How long a guest may take to power off once its container has ended.
 constexpr std::chrono::seconds kEndLimit(5);
-// Between a container's end and its next start, as Kubernetes has it: twice as long each time, and
-// from the start again after it has run for so long.
-constexpr std::chrono::seconds kFirstBackOff(10);
-constexpr std::chrono::seconds kLastBackOff(300);
-constexpr std::chrono::minutes kBackOffReset(10);
 constexpr size_t kMaxLine = 64 * 1024;  // bytes
 
 std::string WithText(const std::string& what, const std::string& text) {
@@ -35,8 +30,9 @@ PodSession::PodSession(uint16_t index, SessionPod pod, PodSessionHost* host, Out
       host_(host),
       out_(out),
       err_(err),
+      states_(pod_.containers.size()),
       console_([this](const std::string& line) { host_->Log(*this, "kernel: " + line); }),
-      agent_(std::in_place, static_cast<AgentHandler*>(this)) {}
+      agent_(std::in_place, static_cast<AgentHandler*>(this), pod_.containers.size()) {}
 
 void PodSession::OnAgentOutput(std::span<const std::byte> bytes) {
   if (agent_->Feed(bytes) || result_.has_value()) return;
@@ -53,12 +49,11 @@ void PodSession::OnAgentCredit(uint32_t bytes) {
 void PodSession::OnPodEnded(PodEnd end, const std::string& text) {
   ended_ = true;
   end_deadline_.reset();
-  FlushLines();
   if (!result_.has_value()) {
     std::string what;
     switch (end) {
       case PodEnd::kPoweredOff:
-        what = WithText("the guest powered off before its container had ended", text);
+        what = WithText("the guest powered off before its containers had ended", text);
         break;
       case PodEnd::kReset: {
         console_.Finish();
@@ -86,7 +81,7 @@ void PodSession::OnPodEnded(PodEnd end, const std::string& text) {
     }
   }
   if (!WillRestart()) return;
-  const auto back_off = std::min(kFirstBackOff * (1u << std::min(restarts_, 5u)), kLastBackOff);
+  const std::chrono::seconds back_off = BackOff(restarts_);
   restart_deadline_ = Clock::now() + back_off;
   host_->Log(*this, "starts again in " + std::to_string(back_off.count()) + " s");
 }
@@ -142,7 +137,8 @@ void PodSession::CheckDeadlines() {
     return true;
   };
   if (due(run_deadline_)) {
-    Stop(kExitOwnError, "the container ran longer than " + std::to_string(pod_.timeout.count()) +
+    const std::string what = pod_.containers.size() > 1 ? "the pod" : "the container";
+    Stop(kExitOwnError, what + " ran longer than " + std::to_string(pod_.timeout.count()) +
                             " s and was stopped" + pod_.timeout_advice);
   }
   if (due(kill_deadline_)) Stop(128 + signal_, "");
@@ -158,50 +154,81 @@ std::optional<PodSession::Clock::time_point> PodSession::NextDeadline() const {
   return next;
 }
 
-void PodSession::OnStarted() {
+void PodSession::OnStarted(size_t) {
+  if (started_) return;
   started_ = true;
   started_at_ = Clock::now();
   if (pod_.timeout.count() > 0 && !leaving_) run_deadline_ = *started_at_ + pod_.timeout;
   host_->OnContainerStarted(*this);
 }
 
-void PodSession::OnExited(uint32_t status) {
-  SendToAgent(EncodeAgentMessage(AgentMessage::kEnd, std::string()));
-  End(static_cast<int>(status), "");
+void PodSession::EndContainer(size_t container, int exit_status, const std::string& error) {
+  ContainerState& state = states_[container];
+  FlushLines(container);
+  state.result = SessionResult{exit_status, error};
+  state.end_order = ++container_ends_;
+  host_->OnContainerEnded(*this, container, *state.result);
 }
 
-void PodSession::OnFailed(uint32_t status, const std::string& text) {
-  SendToAgent(EncodeAgentMessage(AgentMessage::kEnd, std::string()));
+void PodSession::OnExited(size_t container, uint32_t status) {
+  EndContainer(container, static_cast<int>(status), "");
+}
+
+void PodSession::OnFailed(size_t container, uint32_t status, const std::string& text) {
   const char* advice = status == 127   ? "; name a command that is in the image"
                        : status == 126 ? "; name a command that may be executed"
                                        : kSeeLog;
   std::string what = Printable(text);
   // crun does not always say which file it could not execute.
+  const std::string& executed = pod_.containers[container].command;
   const bool command = status == 126 || status == 127;
-  if (command && text.find(pod_.command) == std::string::npos) {
-    what = "'" + Printable(pod_.command) + "': " + what;
+  if (command && text.find(executed) == std::string::npos) {
+    what = "'" + Printable(executed) + "': " + what;
   }
-  End(static_cast<int>(status), what + advice);
+  EndContainer(container, static_cast<int>(status), what + advice);
+}
+
+void PodSession::OnPodFailed(uint32_t status, const std::string& text) {
+  SendToAgent(EncodeAgentMessage(AgentMessage::kEnd, std::string()));
+  End(static_cast<int>(status), Printable(text) + kSeeLog);
+}
+
+void PodSession::OnPodEnded() {
+  SendToAgent(EncodeAgentMessage(AgentMessage::kEnd, std::string()));
+  done_ = true;
+  // Of those that failed for good, the first.
+  const ContainerState* first = nullptr;
+  for (const ContainerState& state : states_) {
+    if (!state.result.has_value() || state.result->exit_status == 0) continue;
+    if (first == nullptr || state.end_order < first->end_order) first = &state;
+  }
+  result_is_told_ = true;
+  End(first != nullptr ? first->result->exit_status : 0,
+      first != nullptr ? first->result->error : "");
 }
 
 void PodSession::OnAgentLog(const std::string& line) {
   host_->Log(*this, "init: " + Printable(line, 1000));
 }
 
-void PodSession::Output(OutputSink* sink, std::span<const std::byte> bytes, std::string* line) {
-  if (pod_.prefix.empty()) return sink->Append(bytes);
+void PodSession::Output(size_t container, OutputSink* sink, std::span<const std::byte> bytes,
+                        std::string* line) {
+  const std::string& prefix = pod_.containers[container].prefix;
+  if (prefix.empty()) return sink->Append(bytes);
   for (const std::byte byte : bytes) {
     const char c = static_cast<char>(byte);
     if (c != '\n') line->push_back(c);
     if (c != '\n' && line->size() < kMaxLine) continue;
-    sink->AppendLine(pod_.prefix + *line);
+    sink->AppendLine(prefix + *line);
     line->clear();
   }
 }
 
-void PodSession::FlushLines() {
-  for (const auto& [sink, line] : {std::pair(out_, &out_line_), std::pair(err_, &err_line_)}) {
-    if (!line->empty()) sink->AppendLine(pod_.prefix + *line);
+void PodSession::FlushLines(size_t container) {
+  ContainerState& state = states_[container];
+  for (const auto& [sink, line] :
+       {std::pair(out_, &state.out_line), std::pair(err_, &state.err_line)}) {
+    if (!line->empty()) sink->AppendLine(pod_.containers[container].prefix + *line);
     line->clear();
   }
 }
@@ -226,23 +253,24 @@ void PodSession::End(int exit_status, const std::string& error) {
   run_deadline_.reset();
   kill_deadline_.reset();
   end_deadline_ = Clock::now() + kEndLimit;
-  FlushLines();
-  host_->OnContainerEnded(*this);
+  for (size_t i = 0; i < states_.size(); ++i) FlushLines(i);
+  host_->OnPodResult(*this);
 }
 
 bool PodSession::WillRestart() const {
-  if (leaving_ || pod_.restart == RestartPolicy::kNever) return false;
-  return pod_.restart == RestartPolicy::kAlways || result_->exit_status != 0;
+  // Init starts containers again; this is for pods whose guest has ended otherwise.
+  return !leaving_ && !done_ && StartsAgain(pod_.restart, result_->exit_status != 0);
 }
 
 void PodSession::Restart() {
   const bool ran_long = started_at_.has_value() && Clock::now() - *started_at_ >= kBackOffReset;
   restarts_ = ran_long ? 0 : restarts_ + 1;
-  agent_.emplace(static_cast<AgentHandler*>(this));
+  agent_.emplace(static_cast<AgentHandler*>(this), pod_.containers.size());
+  for (ContainerState& state : states_) state = {};
   to_agent_.clear();
   agent_credit_ = kNodeInitialCredit;
   stdin_credit_ = kAgentInitialStdinCredit;
-  started_ = ended_ = stop_sent_ = false;
+  started_ = ended_ = stop_sent_ = result_is_told_ = false;
   started_at_.reset();
   result_.reset();
   host_->SendToNode(NodeFrameType::kPodStart, index_, "");

@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "cli/agent_decoder.h"
 #include "cli/node_log.h"
@@ -19,12 +20,18 @@
 
 namespace bulkhead {
 
-struct SessionPod {
+struct SessionContainer {
   std::string name;
   std::string prefix;   // of every line of output; empty: the bytes as they are
-  std::string command;  // what the container executes, for messages
+  std::string command;  // what it executes, for messages
+  bool init = false;    // it runs to its end before the next starts
+};
+
+struct SessionPod {
+  std::string name;
+  std::vector<SessionContainer> containers;  // at least one, as their numbers are
   RestartPolicy restart = RestartPolicy::kNever;
-  std::chrono::seconds timeout{0};          // that the container may run; 0: any time
+  std::chrono::seconds timeout{0};          // that the pod may run; 0: any time
   std::string timeout_advice;               // what to do about it
   std::chrono::milliseconds grace{10'000};  // between a signal and the end
 };
@@ -43,9 +50,13 @@ class PodSessionHost {
   virtual void SendToNode(NodeFrameType type, uint16_t pod, const std::string& payload) = 0;
   // A line for whoever asked for logs.
   virtual void Log(const PodSession& pod, const std::string& line) = 0;
+  // For the first time since the pod was started.
   virtual void OnContainerStarted(const PodSession& pod) = 0;
+  // A container has ended, or could not be started; its init may start it again.
+  virtual void OnContainerEnded(const PodSession& pod, size_t container,
+                                const SessionResult& result) = 0;
   // pod.result() is there. It stays, unless the pod is started again.
-  virtual void OnContainerEnded(const PodSession& pod) = 0;
+  virtual void OnPodResult(const PodSession& pod) = 0;
 
  protected:
   ~PodSessionHost() = default;
@@ -66,8 +77,8 @@ class PodSession final : private AgentHandler {
   void OnAgentCredit(uint32_t bytes);
   void OnPodEnded(PodEnd end, const std::string& text);
 
-  // To the container, if one runs; at the grace period's end the pod is stopped. The second time,
-  // or before the container runs: at once. It is not started again.
+  // To the containers, if some run; at the grace period's end the pod is stopped. The second time,
+  // or before the first runs: at once. Nothing is started again.
   void Signal(int signal);
   // Stops the pod, with this result unless there is one. It is not started again.
   void Stop(int exit_status, const std::string& error);
@@ -86,21 +97,38 @@ class PodSession final : private AgentHandler {
   uint16_t index() const { return index_; }
   bool started() const { return started_; }
   const std::optional<SessionResult>& result() const { return result_; }
+  // Whether the result is a container's, which OnContainerEnded has told.
+  bool result_is_told() const { return result_is_told_; }
   // There is a result, and nothing more will run.
   bool over() const { return result_.has_value() && !WillRestart(); }
 
  private:
   void OnAgentHello() override {}
-  void OnStarted() override;
-  void OnStdout(std::span<const std::byte> bytes) override { Output(out_, bytes, &out_line_); }
-  void OnStderr(std::span<const std::byte> bytes) override { Output(err_, bytes, &err_line_); }
-  void OnExited(uint32_t status) override;
-  void OnFailed(uint32_t status, const std::string& text) override;
+  void OnStarted(size_t container) override;
+  void OnStdout(size_t container, std::span<const std::byte> bytes) override {
+    Output(container, out_, bytes, &states_[container].out_line);
+  }
+  void OnStderr(size_t container, std::span<const std::byte> bytes) override {
+    Output(container, err_, bytes, &states_[container].err_line);
+  }
+  void OnExited(size_t container, uint32_t status) override;
+  void OnFailed(size_t container, uint32_t status, const std::string& text) override;
+  void OnPodFailed(uint32_t status, const std::string& text) override;
+  void OnPodEnded() override;
   void OnAgentLog(const std::string& line) override;
   void OnStdinCredit(uint32_t bytes) override { stdin_credit_ += bytes; }
 
-  void Output(OutputSink* sink, std::span<const std::byte> bytes, std::string* line);
-  void FlushLines();
+  struct ContainerState {
+    std::string out_line;  // an unfinished line, when lines have a prefix
+    std::string err_line;
+    std::optional<SessionResult> result;  // of its last end
+    uint64_t end_order = 0;               // of that end, among all ends of the pod
+  };
+
+  void Output(size_t container, OutputSink* sink, std::span<const std::byte> bytes,
+              std::string* line);
+  void FlushLines(size_t container);
+  void EndContainer(size_t container, int exit_status, const std::string& error);
   void SendToAgent(const std::string& message);
   void Flush();
   // Fixes the result, the first time only.
@@ -113,8 +141,8 @@ class PodSession final : private AgentHandler {
   PodSessionHost* const host_;
   OutputSink* const out_;
   OutputSink* const err_;
-  std::string out_line_;  // an unfinished line, when lines have a prefix
-  std::string err_line_;
+  std::vector<ContainerState> states_;
+  uint64_t container_ends_ = 0;
   NodeLog console_;
   std::optional<AgentDecoder> agent_;
 
@@ -127,6 +155,8 @@ class PodSession final : private AgentHandler {
   bool leaving_ = false;  // asked to stop for good
   int signal_ = 0;        // the first that came
   std::optional<SessionResult> result_;
+  bool result_is_told_ = false;
+  bool done_ = false;  // the guest says that all of its containers have ended for good
   uint32_t restarts_ = 0;
   std::optional<Clock::time_point> started_at_;
   std::optional<Clock::time_point> run_deadline_;

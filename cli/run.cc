@@ -13,9 +13,10 @@ namespace bulkhead {
 absl::StatusOr<SessionResult> RunPod(const RunOptions& options, const std::string& program,
                                      const RunContext& context) {
   BULKHEAD_ASSIGN_OR_RETURN(const PodRequest pod, MakePodRequest(options));
-  BULKHEAD_RETURN_IF_FAILED(ParseImageReference(pod.container.image).status());
+  BULKHEAD_RETURN_IF_FAILED(ParseImageReference(pod.containers[0].image).status());
   SessionPod session_pod;
   session_pod.name = pod.name;
+  session_pod.containers.emplace_back();
   session_pod.timeout = std::chrono::seconds(options.timeout);
   session_pod.timeout_advice = "; give --timeout more seconds if it needs them";
   SessionOptions session;

@@ -35,7 +35,8 @@ absl::StatusOr<PodRequest> MakePodRequest(const RunOptions& options) {
   pod.hostname = options.hostname;
   pod.memory = options.memory;
   pod.cpu_limit = options.cpu_limit;
-  ContainerRequest& container = pod.container;
+  ContainerRequest& container = pod.containers.emplace_back();
+  container.has_stdin = true;
   container.name = options.name;
   container.image = options.image;
   container.pull = options.pull;

@@ -401,6 +401,22 @@ TEST_F(RunTest, UpShowsWhoseLinesTheyAre) {
   EXPECT_EQ(WEXITSTATUS(result.status), 1);
 }
 
+TEST_F(RunTest, UpShowsEachContainersLines) {
+  const std::string app = ", image: '" + App() + "'}\n";
+  const CommandResult result =
+      Up("containers", {"apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n"
+                        "  restartPolicy: OnFailure\n"
+                        "  initContainers:\n  - {name: prepare" +
+                        app + "  containers:\n  - {name: a" + app + "  - {name: b" + app});
+  EXPECT_EQ(result.output,
+            "web/prepare | prepared\nweb/a       | one\nweb/b       | two is here\n");
+  EXPECT_EQ(result.errors,
+            "bulkhead: pod web: container a: crun: `/bin/app` not found; name a command that is in "
+            "the image\nbulkhead: pod web: container b: exit status 9\n"
+            "bulkhead: pod web: container a: exit status 4\n");
+  EXPECT_EQ(WEXITSTATUS(result.status), 9);
+}
+
 TEST_F(RunTest, UpReadsTheStandardInput) {
   std::ofstream(work_.path() + "/stdin") << Manifest("web");
   const UniqueFd in(open((work_.path() + "/stdin").c_str(), O_RDONLY | O_CLOEXEC));

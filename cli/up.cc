@@ -59,15 +59,22 @@ absl::Status CheckNode(const std::vector<PodRequest>& pods) {
 std::vector<SessionPod> SessionPods(const std::vector<PodRequest>& pods) {
   size_t width = 0;
   for (const PodRequest& pod : pods) {
-    width = std::max(width, pod.name.size() + 1 + pod.container.name.size());
+    for (const ContainerRequest& container : pod.containers) {
+      width = std::max(width, pod.name.size() + 1 + container.name.size());
+    }
   }
   std::vector<SessionPod> out;
   for (const PodRequest& pod : pods) {
     SessionPod& one = out.emplace_back();
     one.name = pod.name;
-    one.prefix = pod.name + "/" + pod.container.name;
-    one.prefix.resize(width, ' ');
-    one.prefix += " | ";
+    for (const ContainerRequest& container : pod.containers) {
+      SessionContainer& added = one.containers.emplace_back();
+      added.name = container.name;
+      added.init = container.init;
+      added.prefix = pod.name + "/" + container.name;
+      added.prefix.resize(width, ' ');
+      added.prefix += " | ";
+    }
     one.restart = pod.restart;
     one.timeout = std::chrono::seconds(pod.deadline_seconds);
     one.timeout_advice = " (activeDeadlineSeconds)";

@@ -115,6 +115,19 @@ Status Pod::MapFile(const PodSupplies& supplies, std::string_view path, VmmRange
                       abi::kRead);
 }
 
+Status Pod::MapImages(const PodSupplies& supplies, const PodConfig& config, VmmStartup& startup,
+                      TextWriter& why) {
+  static_assert(kMaxPodImages == kVmmMaxImages);
+  for (uint32_t i = 0; i < config.image_count; ++i) {
+    BULKHEAD_RETURN_IF_ERROR(MapFile(supplies, config.images[i], startup.images[i], why));
+  }
+  if (config.image_count != 0) return Status::kOk;
+  Text<256> image;
+  FilePath("", "image", image);
+  if (!supplies.bundle->Find(image.view())) return Status::kOk;
+  return MapFile(supplies, image.view(), startup.images[0], why);
+}
+
 Status Pod::MakeRings(VmmStartup& startup) {
   const auto make = [&](OwnMemory& memory, uint64_t offset) {
     const Result<OwnMemory> made = AllocateMemory(AreaOf(index_) + offset, kRingMemory);
@@ -212,11 +225,7 @@ Status Pod::Start(const PodSupplies& supplies, std::string_view name, uint16_t i
     if (supplies.bundle->Find(initramfs.view())) {
       BULKHEAD_RETURN_IF_ERROR(MapFile(supplies, initramfs.view(), startup.initramfs, why));
     }
-    Text<256> image;
-    FilePath(config.image, "image", image);
-    if (!config.image.empty() || supplies.bundle->Find(image.view())) {
-      BULKHEAD_RETURN_IF_ERROR(MapFile(supplies, image.view(), startup.image, why));
-    }
+    BULKHEAD_RETURN_IF_ERROR(MapImages(supplies, config, startup, why));
     const abi::Answer event = call::EventCreate();
     if (!event.ok()) return event.status;
     event_ = event.value[0];

@@ -13,6 +13,7 @@
 
 #include "base/format.h"
 #include "base/status.h"
+#include "boot/pod_config.h"
 #include "control/bundle_index.h"
 #include "control/node_channel.h"
 #include "control/physical.h"
@@ -79,6 +80,9 @@ class Pod {
                  TextWriter& why);
   // What the pod's `file` of the bundle is called: `given`, unless it is empty.
   void FilePath(std::string_view given, std::string_view file, TextWriter& path) const;
+  // The pod's disks: the images that its configuration names, else its own, if it has one.
+  Status MapImages(const PodSupplies& supplies, const PodConfig& config, VmmStartup& startup,
+                   TextWriter& why);
   Status MakeStartup(const VmmStartup& startup);
   Status MakeRings(VmmStartup& startup);
   Status Share(const OwnMemory& memory, uint64_t address, uint64_t rights);

@@ -4,6 +4,8 @@
 #include "vmm/devices.h"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "guest/agent/protocol.h"
 #include "platform/layout.h"
@@ -15,6 +17,10 @@ constexpr uint32_t kConsoleDevice = 0;  // added first
 constexpr uint32_t kConsolePort = 0;
 constexpr uint32_t kAgentPort = 1;
 
+// The disks' serial numbers.
+constexpr std::array<std::string_view, kVmmMaxImages> kImageIds = {
+    "image0", "image1", "image2", "image3", "image4", "image5", "image6", "image7"};
+
 }  // namespace
 
 Devices::Devices(const VmmStartup& startup, const GuestMemory& memory, std::span<const Vcpu> vcpus,
@@ -25,11 +31,12 @@ Devices::Devices(const VmmStartup& startup, const GuestMemory& memory, std::span
       entropy_(startup, vcpus[0]),
       interrupt_controller_(vcpus),
       console_(*this, kAgentPortName),
-      block_({reinterpret_cast<const std::byte*>(startup.image.address), startup.image.length},
-             "root"),
       rng_(entropy_) {
   Add(console_);
-  if (startup.image.length != 0) Add(block_);
+  for (size_t i = 0; i < blocks_.size() && startup.images[i].length != 0; ++i) {
+    const auto* image = reinterpret_cast<const std::byte*>(startup.images[i].address);
+    Add(blocks_[i].emplace(std::span(image, startup.images[i].length), kImageIds[i]));
+  }
   // Without a source of true randomness there is no device that pretends to have one.
   if (entropy_.available()) Add(rng_);
 }

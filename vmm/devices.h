@@ -16,6 +16,7 @@
 
 #include "platform/entropy.h"
 #include "platform/interrupt_controller.h"
+#include "platform/layout.h"
 #include "virtio/block.h"
 #include "virtio/console.h"
 #include "virtio/guest_memory.h"
@@ -57,7 +58,8 @@ class Devices final : private ConsoleBackend {
   const char* Problem();
 
  private:
-  static constexpr uint32_t kMost = 3;
+  static constexpr uint32_t kMost = 2 + kVmmMaxImages;  // console, rng, disks
+  static_assert(kMost <= layout::kMaxVirtioDevices);
 
   // One device's interrupt line.
   struct Line final : InterruptSink {
@@ -80,7 +82,7 @@ class Devices final : private ConsoleBackend {
   PlatformEntropy entropy_;
   InterruptController interrupt_controller_;
   ConsoleDevice console_;
-  BlockDevice block_;
+  std::array<std::optional<BlockDevice>, kVmmMaxImages> blocks_;
   RngDevice rng_;
   std::array<Line, kMost> lines_;
   std::array<std::optional<MmioTransport>, kMost> transports_;

@@ -17,6 +17,7 @@ inline constexpr uint64_t kVmmStartupMagic = 0x50545353'4d4d5642;  // "BVMMSSTP"
 inline constexpr uint64_t kVmmStartupVersion = 3;
 inline constexpr uint64_t kVmmCommandLineCapacity = 2048;
 inline constexpr uint64_t kVmmSeedBytes = 32;
+inline constexpr uint32_t kVmmMaxImages = 8;
 
 // A piece of the VMM's address space.
 struct VmmRange {
@@ -28,25 +29,26 @@ struct VmmRange {
 struct VmmStartup {
   uint64_t magic;
   uint64_t version;
-  uint64_t counter_hz;        // ticks of the machine's counter in a second
-  uint64_t wall_clock;        // nanoseconds since 1970 at counter value zero; 0: not known
-  uint64_t created;           // counter when the supervisor began to make the pod
-  uint64_t guest_memory;      // bytes of guest RAM to make
-  uint64_t cpu;               // index of the CPU where it has its threads
-  uint64_t debug_uart;        // 1: show the guest a transmit-only UART
-  VmmRange kernel;            // as the architecture has it, readable
-  VmmRange initramfs;         // readable
-  VmmRange image;             // the root disk, readable
-  VmmRange output;            // byte ring to the supervisor, of PodRecords
-  VmmRange input;             // byte ring from the supervisor: bytes for the guest's agent
-  uint64_t own_event;         // handle: the VMM waits on it
-  uint64_t supervisor_event;  // handle: the VMM signals it
-  uint64_t supervisor_bits;   // with these bits
+  uint64_t counter_hz;             // ticks of the machine's counter in a second
+  uint64_t wall_clock;             // nanoseconds since 1970 at counter value zero; 0: not known
+  uint64_t created;                // counter when the supervisor began to make the pod
+  uint64_t guest_memory;           // bytes of guest RAM to make
+  uint64_t cpu;                    // index of the CPU where it has its threads
+  uint64_t debug_uart;             // 1: show the guest a transmit-only UART
+  VmmRange kernel;                 // as the architecture has it, readable
+  VmmRange initramfs;              // readable
+  VmmRange images[kVmmMaxImages];  // disks, readable; the first without an address ends them
+  VmmRange output;                 // byte ring to the supervisor, of PodRecords
+  VmmRange input;                  // byte ring from the supervisor: bytes for the guest's agent
+  uint64_t own_event;              // handle: the VMM waits on it
+  uint64_t supervisor_event;       // handle: the VMM signals it
+  uint64_t supervisor_bits;        // with these bits
   // Random bytes of this VMM's own, where the machine has no instruction for them; zeros: none.
   uint8_t seed[kVmmSeedBytes];
   char command_line[kVmmCommandLineCapacity];  // NUL-terminated
 };
-static_assert(sizeof(VmmStartup) == 21 * 8 + kVmmSeedBytes + kVmmCommandLineCapacity);
+static_assert(sizeof(VmmStartup) ==
+              (19 + 2 * kVmmMaxImages) * 8 + kVmmSeedBytes + kVmmCommandLineCapacity);
 
 // Bits of own_event that the supervisor sets.
 inline constexpr uint64_t kVmmInputBit = 1 << 0;    // there is input, or room in the output

@@ -10,12 +10,16 @@
 #include <optional>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "cli/capabilities.h"
 #include "cli/failure.h"
 #include "cli/manifest/expansion.h"
 #include "cli/manifest/fields.h"
 #include "cli/manifest/image_name.h"
 #include "cli/manifest/yaml_tree.h"
+#include "guest/agent/pod_spec.h"
+#include "guest/agent/protocol.h"
 
 namespace bulkhead {
 namespace {
@@ -28,6 +32,8 @@ constexpr uint64_t kLeastMemory = uint64_t{1} << 20;
 constexpr uint64_t kMaxPodMemory = uint64_t{1} << 40;
 constexpr uint64_t kMaxId = std::numeric_limits<int32_t>::max();
 constexpr uint64_t kMaxSeconds = 100'000'000;
+constexpr size_t kMaxPath = 4095;  // bytes (PATH_MAX)
+constexpr size_t kMaxMounts = 64;  // of a container
 
 // What Kubernetes has (v1.31) and this does not.
 constexpr std::string_view kOtherDocument[] = {"status"};
@@ -42,34 +48,19 @@ constexpr std::string_view kOtherMetadata[] = {"creationTimestamp",
                                                "resourceVersion",
                                                "selfLink",
                                                "uid"};
-constexpr std::string_view kOtherSpec[] = {"affinity",
-                                           "dnsConfig",
-                                           "dnsPolicy",
-                                           "ephemeralContainers",
-                                           "hostAliases",
-                                           "hostUsers",
-                                           "imagePullSecrets",
-                                           "initContainers",
-                                           "nodeName",
-                                           "nodeSelector",
-                                           "os",
-                                           "overhead",
-                                           "preemptionPolicy",
-                                           "priority",
-                                           "priorityClassName",
-                                           "readinessGates",
-                                           "resourceClaims",
-                                           "resources",
-                                           "runtimeClassName",
-                                           "schedulerName",
-                                           "schedulingGates",
-                                           "serviceAccount",
-                                           "serviceAccountName",
-                                           "setHostnameAsFQDN",
-                                           "subdomain",
-                                           "tolerations",
-                                           "topologySpreadConstraints",
-                                           "volumes"};
+constexpr std::string_view kOtherSpec[] = {"affinity",          "dnsConfig",
+                                           "dnsPolicy",         "ephemeralContainers",
+                                           "hostAliases",       "hostUsers",
+                                           "imagePullSecrets",  "nodeName",
+                                           "nodeSelector",      "os",
+                                           "overhead",          "preemptionPolicy",
+                                           "priority",          "priorityClassName",
+                                           "readinessGates",    "resourceClaims",
+                                           "resources",         "runtimeClassName",
+                                           "schedulerName",     "schedulingGates",
+                                           "serviceAccount",    "serviceAccountName",
+                                           "setHostnameAsFQDN", "subdomain",
+                                           "tolerations",       "topologySpreadConstraints"};
 constexpr std::string_view kOtherContainer[] = {"envFrom",
                                                 "lifecycle",
                                                 "livenessProbe",
@@ -79,8 +70,7 @@ constexpr std::string_view kOtherContainer[] = {"envFrom",
                                                 "startupProbe",
                                                 "terminationMessagePath",
                                                 "terminationMessagePolicy",
-                                                "volumeDevices",
-                                                "volumeMounts"};
+                                                "volumeDevices"};
 constexpr std::string_view kOtherPodSecurity[] = {
     "appArmorProfile",          "fsGroup",        "fsGroupChangePolicy",
     "seLinuxChangePolicy",      "seLinuxOptions", "supplementalGroups",
@@ -91,6 +81,37 @@ constexpr std::string_view kOtherResources[] = {"claims"};
 constexpr std::string_view kOtherAmounts[] = {"ephemeral-storage", "hugepages-1Gi",
                                               "hugepages-2Mi"};
 constexpr std::string_view kOtherEnv[] = {"valueFrom"};
+constexpr std::string_view kOtherMount[] = {"mountPropagation", "recursiveReadOnly", "subPath",
+                                            "subPathExpr"};
+constexpr std::string_view kOtherVolume[] = {"awsElasticBlockStore",
+                                             "azureDisk",
+                                             "azureFile",
+                                             "cephfs",
+                                             "cinder",
+                                             "configMap",
+                                             "csi",
+                                             "downwardAPI",
+                                             "ephemeral",
+                                             "fc",
+                                             "flexVolume",
+                                             "flocker",
+                                             "gcePersistentDisk",
+                                             "gitRepo",
+                                             "glusterfs",
+                                             "hostPath",
+                                             "image",
+                                             "iscsi",
+                                             "nfs",
+                                             "persistentVolumeClaim",
+                                             "photonPersistentDisk",
+                                             "portworxVolume",
+                                             "projected",
+                                             "quobyte",
+                                             "rbd",
+                                             "scaleIO",
+                                             "secret",
+                                             "storageos",
+                                             "vsphereVolume"};
 constexpr std::string_view kOtherPort[] = {"hostIP", "hostPort"};
 
 // A DNS label (RFC 1123), which all names here are.
@@ -327,7 +348,14 @@ Amounts TakeAmounts(Fields* resources, std::string_view name) {
   return out;
 }
 
-void TakeResources(Fields* container, PodRequest* out) {
+// What a container adds to its pod.
+struct Share {
+  uint64_t memory = 0;
+  uint32_t cpu_limit = 0;  // 0: none
+  uint32_t cpu_request = 0;
+};
+
+Share TakeResources(Fields* container, ContainerRequest* out) {
   Fields resources = container->Object("resources");
   const Amounts limits = TakeAmounts(&resources, "limits");
   const Amounts requests = TakeAmounts(&resources, "requests");
@@ -338,16 +366,94 @@ void TakeResources(Fields* container, PodRequest* out) {
   if (requests.memory > limits.memory && limits.memory.has_value()) {
     resources.Error("requests", ".memory is more than its limit; raise the limit");
   }
+  out->memory_limit = limits.memory.value_or(0);
   out->cpu_limit = static_cast<uint32_t>(limits.cpu.value_or(0));
   out->cpu_request = static_cast<uint32_t>(requests.cpu.value_or(out->cpu_limit));
-  const uint64_t memory = limits.memory.value_or(requests.memory.value_or(kDefaultPodMemory));
-  out->memory_added = kPodMemoryOverhead;
-  out->memory = (memory + kPodMemoryOverhead + kPage - 1) / kPage * kPage;
-  out->memory_setting = "the memory limit of pod " + out->name;
+  // An init container that says nothing has what is there for the others.
+  const uint64_t otherwise = out->init ? 0 : kDefaultPodMemory;
+  return {limits.memory.value_or(requests.memory.value_or(otherwise)), out->cpu_limit,
+          out->cpu_request};
 }
 
-void TakeContainer(Fields* container, const Identity& identity, PodRequest* out) {
-  ContainerRequest& request = out->container;
+// What a pod's containers come to, as Kubernetes counts: the sum of those that run together, or the
+// largest of those that run alone before them.
+class PodTotal {
+ public:
+  void Add(const Share& share, bool init) {
+    const auto add = [init](auto* together, auto* alone, auto amount) {
+      if (init) {
+        *alone = std::max(*alone, amount);
+      } else {
+        *together += amount;
+      }
+    };
+    add(&together_.memory, &alone_.memory, share.memory);
+    add(&together_.cpu_limit, &alone_.cpu_limit, share.cpu_limit);
+    add(&together_.cpu_request, &alone_.cpu_request, share.cpu_request);
+    unlimited_ |= share.cpu_limit == 0;
+  }
+
+  uint64_t memory() const { return std::max(together_.memory, alone_.memory); }
+  uint32_t cpu_request() const { return std::max(together_.cpu_request, alone_.cpu_request); }
+  // None if one of them has none; what is more than there is limits nothing.
+  uint32_t cpu_limit() const {
+    return unlimited_ ? 0 : std::min(std::max(together_.cpu_limit, alone_.cpu_limit), kOneCpu);
+  }
+
+ private:
+  Share together_;
+  Share alone_;
+  bool unlimited_ = false;
+};
+
+// An absolute path without ".." and with single slashes. None: it is not such a path.
+std::optional<std::string> MountPath(const std::string& path) {
+  if (path.empty() || path[0] != '/' || path.size() > kMaxPath) return std::nullopt;
+  std::string out;
+  for (const absl::string_view part : absl::StrSplit(path, '/', absl::SkipEmpty())) {
+    if (part == "." || part == "..") return std::nullopt;
+    absl::StrAppend(&out, "/", part);
+  }
+  if (out.empty() || out.find(':') != std::string::npos) return std::nullopt;
+  return out;
+}
+
+using VolumeNames = std::vector<std::string>;
+
+void TakeMounts(Fields* container, const VolumeNames& volumes, ContainerRequest* out) {
+  const std::span<const YamlNode> list = container->List("volumeMounts");
+  if (list.size() > kMaxMounts) {
+    return container->Error("volumeMounts", " has more than ", kMaxMounts, "; mount fewer");
+  }
+  for (size_t i = 0; i < list.size(); ++i) {
+    Fields fields(&list[i], container->Path("volumeMounts", i), container->errors());
+    ContainerRequest::Mount& mount = out->mounts.emplace_back();
+    const std::string name = TakeName(&fields, "name", /*required=*/true);
+    const auto volume = std::find(volumes.begin(), volumes.end(), name);
+    mount.volume = static_cast<size_t>(volume - volumes.begin());
+    if (volume == volumes.end()) {
+      fields.Error("name", " is ", Printable(name, 100),
+                   ", and spec.volumes has no volume of that name; add one");
+    }
+    const std::string path = fields.String("mountPath").value_or("");
+    mount.path = MountPath(path).value_or("");
+    if (mount.path.empty()) {
+      fields.Error("mountPath", " is '", Printable(path, 100),
+                   "'; write an absolute path without .. and :, not /");
+    }
+    const auto same = [&mount](const auto& other) { return other.path == mount.path; };
+    if (std::any_of(out->mounts.begin(), out->mounts.end() - 1, same)) {
+      fields.Error("mountPath", " is ", Printable(mount.path, 100),
+                   ", where another volume is; choose another path");
+    }
+    mount.read_only = fields.Bool("readOnly").value_or(false);
+    fields.RefuseOthers(kOtherMount);
+  }
+}
+
+Share TakeContainer(Fields* container, const Identity& identity, const VolumeNames& volumes,
+                    ContainerRequest* out) {
+  ContainerRequest& request = *out;
   request.name = TakeName(container, "name", /*required=*/true);
   TakeImage(container, &request);
   Expander expander(container);
@@ -359,21 +465,96 @@ void TakeContainer(Fields* container, const Identity& identity, PodRequest* out)
     container->Error("workingDir", " is not absolute; begin it with /");
   }
   TakeSecurity(container, identity, &request);
-  TakeResources(container, out);
+  const Share share = TakeResources(container, &request);
+  TakeMounts(container, volumes, &request);
   CheckPorts(container);
   OnlyFalse(container, {"stdin", "stdinOnce", "tty"});
   container->RefuseOthers(kOtherContainer);
+  return share;
 }
 
-void TakeContainers(Fields* spec, const Identity& identity, PodRequest* out) {
-  const std::span<const YamlNode> containers = spec->List("containers");
-  if (containers.empty()) return spec->Error("containers", " has none; give the pod a container");
-  if (containers.size() > 1) {
-    spec->errors()->Add(containers[1].line, spec->Path("containers", 1),
-                        ": more than one container is not supported yet; make pods of them");
+// Adds those of one of the lists to the pod's.
+void TakeList(Fields* spec, std::string_view list, const Identity& identity,
+              const VolumeNames& volumes, PodTotal* total, PodRequest* out) {
+  size_t index = 0;
+  for (const YamlNode& item : spec->List(list)) {
+    Fields container(&item, spec->Path(list, index++), spec->errors());
+    if (out->containers.size() == kAgentMaxContainers) {
+      return container.errors()->Add(item.line, container.Path("name"),
+                                     " is one container too many: a pod has at most ",
+                                     kAgentMaxContainers, "; make several pods");
+    }
+    ContainerRequest request;
+    request.init = list == "initContainers";
+    total->Add(TakeContainer(&container, identity, volumes, &request), request.init);
+    const auto same = [&](const ContainerRequest& other) { return other.name == request.name; };
+    if (std::any_of(out->containers.begin(), out->containers.end(), same)) {
+      container.Error("name", ": there is a container ", Printable(request.name, 100),
+                      " before it; give one of them another name");
+    }
+    out->containers.push_back(std::move(request));
   }
-  Fields container(&containers[0], spec->Path("containers", 0), spec->errors());
-  TakeContainer(&container, identity, out);
+}
+
+void TakeContainers(Fields* spec, const Identity& identity, const VolumeNames& volumes,
+                    PodRequest* out) {
+  PodTotal total;
+  TakeList(spec, "initContainers", identity, volumes, &total, out);
+  if (spec->List("containers").empty()) {
+    return spec->Error("containers", " has none; give the pod a container");
+  }
+  TakeList(spec, "containers", identity, volumes, &total, out);
+  if (total.cpu_request() > kOneCpu) {
+    spec->Error("containers", " request ", total.cpu_request(),
+                "m of CPU together, and a pod has at most ", kOneCpu, "m; request less");
+  }
+  if (total.memory() > kMaxPodMemory) {
+    spec->Error("containers", " have more than 1 TiB of memory together; ask for less");
+  }
+  out->cpu_limit = total.cpu_limit();
+  out->cpu_request = total.cpu_request();
+  out->memory_added = kPodMemoryOverhead;
+  out->memory = (total.memory() + kPodMemoryOverhead + kPage - 1) / kPage * kPage;
+  out->memory_setting = "the memory limit of pod " + out->name;
+}
+
+// In bytes; 0: none.
+uint64_t TakeVolume(Fields* volume) {
+  // A volume that says nothing more is an empty one, as in Kubernetes.
+  Fields empty = volume->Object("emptyDir");
+  const std::string medium = empty.String("medium").value_or("");
+  if (!medium.empty() && medium != "Memory") {
+    empty.Error("medium", " is ", Printable(medium, 100), "; write Memory, or remove it");
+  }
+  const std::optional<uint64_t> size = empty.Quantity("sizeLimit", 1);
+  if (size.value_or(kPage) < kPage || size.value_or(0) > kMaxPodMemory) {
+    empty.Error("sizeLimit", " is less than 4 KiB or more than 1 TiB; 64Mi is 64 MiB");
+  }
+  empty.RefuseOthers({});
+  volume->RefuseOthers(kOtherVolume);
+  return size.value_or(0);
+}
+
+VolumeNames TakeVolumes(Fields* spec, PodRequest* out) {
+  VolumeNames names;
+  size_t index = 0;
+  for (const YamlNode& item : spec->List("volumes")) {
+    Fields volume(&item, spec->Path("volumes", index++), spec->errors());
+    if (names.size() == kMaxPodVolumes) {
+      volume.errors()->Add(item.line, volume.Path("name"),
+                           " is one volume too many: a pod has at most ", kMaxPodVolumes,
+                           "; use fewer");
+      break;
+    }
+    const std::string name = TakeName(&volume, "name", /*required=*/true);
+    if (std::find(names.begin(), names.end(), name) != names.end()) {
+      volume.Error("name", ": there is a volume ", Printable(name, 100),
+                   " before it; give one of them another name");
+    }
+    names.push_back(name);
+    out->volumes.push_back(TakeVolume(&volume));
+  }
+  return names;
 }
 
 void TakeRestartPolicy(Fields* spec, PodRequest* out) {
@@ -404,7 +585,8 @@ void TakeSpec(Fields* spec, PodRequest* out) {
   }
   out->deadline_seconds = static_cast<uint32_t>(deadline.value_or(0));
   out->hostname = TakeName(spec, "hostname", /*required=*/false);
-  TakeContainers(spec, identity, out);
+  const VolumeNames volumes = TakeVolumes(spec, out);
+  TakeContainers(spec, identity, volumes, out);
   OnlyFalse(spec, {"automountServiceAccountToken", "enableServiceLinks", "hostIPC", "hostNetwork",
                    "hostPID", "shareProcessNamespace"});
   spec->RefuseOthers(kOtherSpec);

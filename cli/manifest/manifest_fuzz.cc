@@ -15,7 +15,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   for (const bulkhead::PodRequest& pod : *pods) {
-    if (pod.name.empty() || pod.container.image.empty()) __builtin_trap();
+    if (pod.name.empty() || pod.containers.empty() || pod.containers.back().init) {
+      __builtin_trap();
+    }
+    for (const bulkhead::ContainerRequest& container : pod.containers) {
+      if (container.image.empty()) __builtin_trap();
+      for (const auto& mount : container.mounts) {
+        if (mount.volume >= pod.volumes.size() || mount.path[0] != '/') __builtin_trap();
+      }
+    }
     if (pod.memory <= bulkhead::kPodMemoryOverhead || pod.memory % 4096 != 0) __builtin_trap();
     if (pod.cpu_limit != 0 && pod.cpu_request > pod.cpu_limit) __builtin_trap();
   }

@@ -30,6 +30,10 @@ std::string Pod(const std::string& spec, const std::string& container = "") {
          "  containers:\n  - name: main\n    image: example:hello\n" + container;
 }
 std::string Container(const std::string& lines) { return Pod("", lines); }
+// A pod with a volume v, and its container's mounts.
+std::string Mounts(const std::string& mounts) {
+  return Pod("  volumes: [{name: v}]\n", "    volumeMounts: [" + mounts + "]\n");
+}
 
 PodRequest Parse(const std::string& text) {
   const auto pods = ParseManifests(text, "f.yaml");
@@ -45,10 +49,10 @@ TEST(Manifest, WhatIsSaidAndWhatIsNot) {
   EXPECT_EQ(least.restart, RestartPolicy::kAlways);
   EXPECT_EQ(least.grace_seconds, 30u);
   EXPECT_EQ(least.deadline_seconds, 0u);
-  EXPECT_EQ(least.container.name, "main");
-  EXPECT_EQ(least.container.image, "example:hello");
-  EXPECT_FALSE(least.container.entrypoint.has_value());
-  EXPECT_FALSE(least.container.command.has_value());
+  EXPECT_EQ(least.containers[0].name, "main");
+  EXPECT_EQ(least.containers[0].image, "example:hello");
+  EXPECT_FALSE(least.containers[0].entrypoint.has_value());
+  EXPECT_FALSE(least.containers[0].command.has_value());
 
   const PodRequest pod = Parse(Pod(
       "  restartPolicy: OnFailure\n  terminationGracePeriodSeconds: 0\n  hostname: other\n"
@@ -71,7 +75,7 @@ TEST(Manifest, WhatIsSaidAndWhatIsNot) {
   EXPECT_EQ(pod.memory, 128 * kMiB + kPodMemoryOverhead);
   EXPECT_EQ(pod.cpu_limit, 1000u);
   EXPECT_EQ(pod.cpu_request, 250u);
-  const ContainerRequest& container = pod.container;
+  const ContainerRequest& container = pod.containers.at(0);
   EXPECT_EQ(container.entrypoint, (Words{"sh", "-c"}));
   EXPECT_EQ(container.command, (Words{"echo ab $(WHO) $(NOBODY)", "1"}));
   EXPECT_EQ(container.env, (Words{"A=a", "WHO=ab", "EMPTY="}));
@@ -81,6 +85,54 @@ TEST(Manifest, WhatIsSaidAndWhatIsNot) {
   EXPECT_TRUE(container.read_only_root && container.no_new_privileges &&
               container.drop_all_capabilities);
   EXPECT_EQ(container.add_capabilities, (Words{"CAP_NET_RAW", "CAP_KILL"}));
+}
+
+TEST(Manifest, SeveralContainersAndVolumes) {
+  const PodRequest pod = Parse(
+      "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n"
+      "  volumes:\n  - {name: data, emptyDir: {sizeLimit: 16Mi}}\n"
+      "  - {name: cache, emptyDir: {medium: Memory}}\n  - {name: plain}\n"
+      "  initContainers:\n"
+      "  - {name: prepare, image: i, resources: {limits: {memory: 300Mi, cpu: 500m}},\n"
+      "     volumeMounts: [{name: cache, mountPath: /c//d/, readOnly: true}]}\n"
+      "  containers:\n"
+      "  - {name: one, image: i, resources: {limits: {memory: 64Mi, cpu: 200m}}}\n"
+      "  - {name: two, image: i, resources: {requests: {memory: 32Mi, cpu: 100m},"
+      " limits: {cpu: 400m}}}\n");
+  ASSERT_EQ(pod.containers.size(), 3u);
+  EXPECT_TRUE(pod.containers[0].init && !pod.containers[1].init && !pod.containers[2].init);
+  EXPECT_EQ(pod.containers[2].name, "two");
+  EXPECT_EQ(pod.volumes, (std::vector<uint64_t>{16 * kMiB, 0, 0}));
+  ASSERT_EQ(pod.containers[0].mounts.size(), 1u);
+  EXPECT_EQ(pod.containers[0].mounts[0].volume, 1u);
+  EXPECT_EQ(pod.containers[0].mounts[0].path, "/c/d");
+  EXPECT_TRUE(pod.containers[0].mounts[0].read_only);
+  // The larger of 300 and 64 + 32; of 500 and 200 + 400; of 500 and 200 + 100.
+  EXPECT_EQ(pod.memory, 300 * kMiB + kPodMemoryOverhead);
+  EXPECT_EQ(pod.cpu_limit, 600u);
+  EXPECT_EQ(pod.cpu_request, 500u);
+  EXPECT_EQ(pod.containers[1].memory_limit, 64 * kMiB);
+  EXPECT_EQ(pod.containers[2].memory_limit, 0u);
+  // Those that say nothing: each of the containers has the default.
+  EXPECT_EQ(Parse(Pod("  initContainers: [{name: a, image: i}]\n")).memory,
+            kDefaultPodMemory + kPodMemoryOverhead);
+  EXPECT_EQ(Parse(Container("  - {name: b, image: i}\n")).memory,
+            2 * kDefaultPodMemory + kPodMemoryOverhead);
+  // Limits beyond the CPU limit nothing.
+  const std::string most = "resources: {limits: {cpu: 700m}, requests: {cpu: 1m}}";
+  EXPECT_EQ(Parse(Container("    " + most + "\n  - {name: b, image: i, " + most + "}\n")).cpu_limit,
+            1000u);
+}
+
+TEST(Manifest, BoundsOfAPod) {
+  std::string containers;
+  for (int i = 0; i < 16; ++i) containers += "  - {name: c" + std::to_string(i) + ", image: i}\n";
+  EXPECT_EQ(Error(Container(containers)),
+            "f.yaml:24: spec.containers[16].name is one container too many: a pod has at most 16; "
+            "make several pods");
+  EXPECT_EQ(Error(Mounts("{name: w, mountPath: /a}")),
+            "f.yaml:10: spec.containers[0].volumeMounts[0].name is w, and spec.volumes has no "
+            "volume of that name; add one");
 }
 
 TEST(Manifest, Images) {
@@ -130,9 +182,6 @@ TEST(Manifest, NamesFieldAndLine) {
             "f.yaml:6: spec.restartPolicy is Sometimes; write Always, OnFailure or Never");
   EXPECT_EQ(Error(Container("    env: [{name: A, value: 5}]\n")),
             "f.yaml:9: spec.containers[0].env[0].value is 5, which is not text; put it in quotes");
-  EXPECT_EQ(Error(Container("  - {name: two, image: i}\n")),
-            "f.yaml:9: spec.containers[1]: more than one container is not supported yet; make pods "
-            "of them");
   EXPECT_EQ(Error("a: 1\na: 2\n"), "f.yaml:2: 'a' is there twice; remove one of them");
 }
 
@@ -151,7 +200,27 @@ TEST(Manifest, RefusesWithAdvice) {
            "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [5]}\n",
            "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a}]}\n",
            Pod("  initContainers: [{name: a}]\n"),
-           Pod("  volumes: [{name: a}]\n"),
+           Pod("  initContainers: [{name: main, image: i}]\n"),
+           Pod("  initContainers: [{name: a, image: i, restartPolicy: Always}]\n"),
+           Container("  - {name: main, image: i}\n"),
+           Container("    resources: {requests: {cpu: 600m}}\n"
+                     "  - {name: b, image: i, resources: {requests: {cpu: 600m}}}\n"),
+           Pod("  volumes: [{emptyDir: {}}]\n"),
+           Pod("  volumes: [{name: a}, {name: a}]\n"),
+           Pod("  volumes: [{name: a, hostPath: {path: /}}]\n"),
+           Pod("  volumes: [{name: a, emptyDir: {medium: HugePages}}]\n"),
+           Pod("  volumes: [{name: a, emptyDir: {sizeLimit: 64m}}]\n"),
+           Pod("  volumes: [{name: a, emptyDir: {size: 64Mi}}]\n"),
+           Container("    volumeMounts: [{name: a, mountPath: /a}]\n"),
+           Container("    volumeMounts: [{mountPath: /a}]\n"),
+           Mounts("{name: v}"),
+           Mounts("{name: v, mountPath: a}"),
+           Mounts("{name: v, mountPath: /}"),
+           Mounts("{name: v, mountPath: /a/../b}"),
+           Mounts("{name: v, mountPath: '/a:b'}"),
+           Mounts("{name: v, mountPath: /a}, {name: v, mountPath: /a/}"),
+           Mounts("{name: v, mountPath: /a, subPath: b}"),
+           Mounts("{name: v, mountPath: /a, readOnly: 1}"),
            Pod("  hostNetwork: true\n"),
            Pod("  activeDeadlineSeconds: -1\n"),
            Pod("  activeDeadlineSeconds: 0\n"),

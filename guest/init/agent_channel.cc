@@ -48,35 +48,35 @@ std::string FindAgentPort() {
 
 }  // namespace
 
-void AgentChannel::Send(AgentMessage type, std::span<const uint8_t> payload) {
+void AgentChannel::Send(AgentMessage type, uint8_t container, std::span<const uint8_t> payload) {
   // Drop what is out before growing: the queue never keeps more than a few messages.
   if (written_ > 0) {
     queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(written_));
     written_ = 0;
   }
-  const AgentHeader header = {type, {0, 0, 0}, static_cast<uint32_t>(payload.size())};
+  const AgentHeader header = {type, container, {0, 0}, static_cast<uint32_t>(payload.size())};
   const auto* bytes = reinterpret_cast<const uint8_t*>(&header);
   queue_.insert(queue_.end(), bytes, bytes + sizeof(header));
   queue_.insert(queue_.end(), payload.begin(), payload.end());
 }
 
-void AgentChannel::Send(AgentMessage type, uint32_t value) {
+void AgentChannel::Send(AgentMessage type, uint8_t container, uint32_t value) {
   uint8_t bytes[sizeof(value)];
   std::memcpy(bytes, &value, sizeof(value));
-  Send(type, bytes);
+  Send(type, container, bytes);
 }
 
-void AgentChannel::SendFailed(uint32_t status, std::string_view text) {
+void AgentChannel::SendFailed(uint8_t container, uint32_t status, std::string_view text) {
   const std::string line = OneLine(text);
   std::vector<uint8_t> payload(sizeof(status));
   std::memcpy(payload.data(), &status, sizeof(status));
   payload.insert(payload.end(), line.begin(), line.end());
-  Send(AgentMessage::kFailed, payload);
+  Send(AgentMessage::kFailed, container, payload);
 }
 
 void AgentChannel::SendLog(std::string_view text) {
   const std::string line = OneLine(text);
-  Send(AgentMessage::kLog, {reinterpret_cast<const uint8_t*>(line.data()), line.size()});
+  Send(AgentMessage::kLog, 0, {reinterpret_cast<const uint8_t*>(line.data()), line.size()});
 }
 
 bool AgentChannel::Write() {

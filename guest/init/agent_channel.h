@@ -24,11 +24,13 @@ class AgentChannel {
   int fd() const { return fd_; }
 
   // Puts a message at the end of what is to be written. `payload` is at most kAgentMaxPayload.
-  void Send(AgentMessage type, std::span<const uint8_t> payload);
-  void Send(AgentMessage type, uint32_t value);
-  void Send(AgentMessage type) { Send(type, std::span<const uint8_t>()); }
+  void Send(AgentMessage type, uint8_t container, std::span<const uint8_t> payload);
+  void Send(AgentMessage type, uint8_t container, uint32_t value);
+  void Send(AgentMessage type, uint8_t container = 0) {
+    Send(type, container, std::span<const uint8_t>());
+  }
   // kFailed, and kLog: text is made one line and cut at kMaxText bytes.
-  void SendFailed(uint32_t status, std::string_view text);
+  void SendFailed(uint8_t container, uint32_t status, std::string_view text);
   void SendLog(std::string_view text);
 
   // Writes as much as the port takes now. False when the port is broken or the host has gone.

@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <cstdlib>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "guest/init/files.h"
 
@@ -18,27 +20,54 @@ namespace bulkhead {
 namespace {
 
 constexpr char kCrun[] = "/usr/bin/crun";
+constexpr char kState[] = "/run/crun";
 constexpr char kLog[] = "/run/bulkhead/crun.log";
 constexpr char kPidFile[] = "/run/bulkhead/container.pid";
 
-// Becomes crun. Only what is safe between fork and exec; the caller has one thread.
-[[noreturn]] void ExecCrun(const char* bundle, int in, int out, int err) {
+using Words = std::vector<const char*>;
+
+// Becomes crun with these words, which end with a null. Only what is safe between fork and exec;
+// the caller has one thread.
+[[noreturn]] void ExecCrun(const Words& words, int in, int out, int err) {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   signal(SIGPIPE, SIG_DFL);
   if (dup2(in, 0) == 0 && dup2(out, 1) == 1 && dup2(err, 2) == 2) {
-    // Detached, crun ends once the container's process runs, and leaves that process to init: there
-    // is nothing between the two that could distort a signal or an exit status.
-    const char* const argv[] = {
-        "crun",      "--root",   "/run/crun",        "--log",      kLog,     "--log-format", "json",
-        "run",       "--detach", "--no-new-keyring", "--pid-file", kPidFile, "--bundle",     bundle,
-        "container", nullptr};
     const char* const envp[] = {"PATH=/usr/bin:/bin", nullptr};
-    execve(kCrun, const_cast<char* const*>(argv), const_cast<char* const*>(envp));
+    execve(kCrun, const_cast<char* const*>(words.data()), const_cast<char* const*>(envp));
   }
   _exit(125);
 }
+
+// Only crun is waited for: should the container's process end first, it stays a zombie until
+// somebody asks for its status.
+MaybeFailure WaitForCrun(pid_t crun, int* status) {
+  while (waitpid(crun, status, 0) < 0) {
+    if (errno != EINTR) return ErrnoFailure("cannot wait for crun");
+  }
+  return {};
+}
+
+// A pipe's ends, closed at the end unless they have been taken.
+struct Pipe {
+  Pipe() = default;
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+  ~Pipe() {
+    for (const int fd : ends) {
+      if (fd >= 0) close(fd);
+    }
+  }
+  bool Make() { return pipe2(ends, O_CLOEXEC) == 0; }
+  // An end of it, non-blocking, for whoever owns it from now on.
+  int Take(int end) {
+    fcntl(ends[end], F_SETFL, O_NONBLOCK);
+    return std::exchange(ends[end], -1);
+  }
+
+  int ends[2] = {-1, -1};  // for reading, for writing
+};
 
 bool Contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
@@ -96,24 +125,27 @@ Failure FailureFromCrunLog(std::string_view log, int status) {
       "crun: " + text};
 }
 
-MaybeFailure StartContainer(const char* bundle, Container* out) {
-  int in[2], so[2], se[2];
-  if (pipe2(in, O_CLOEXEC) != 0 || pipe2(so, O_CLOEXEC) != 0 || pipe2(se, O_CLOEXEC) != 0) {
+MaybeFailure StartContainer(const std::string& id, const std::string& bundle, bool has_stdin,
+                            Container* out) {
+  Pipe in, so, se;
+  if ((has_stdin && !in.Make()) || !so.Make() || !se.Make()) {
     return ErrnoFailure("cannot make pipes");
   }
+  // Another start's words must not be taken for this one's.
+  (void)unlink(kLog);
+  // Detached, crun ends once the container's process runs, and leaves that process to init: there
+  // is nothing between the two that could distort a signal or an exit status.
+  const Words words = {"crun",     "--root",           kState,       "--log",
+                       kLog,       "--log-format",     "json",       "run",
+                       "--detach", "--no-new-keyring", "--pid-file", kPidFile,
+                       "--bundle", bundle.c_str(),     id.c_str(),   nullptr};
   const pid_t crun = fork();
   if (crun < 0) return ErrnoFailure("cannot start crun");
-  if (crun == 0) ExecCrun(bundle, in[0], so[1], se[1]);
-  close(in[0]);
-  close(so[1]);
-  close(se[1]);
+  // Without a pipe, descriptor 0: /dev/null.
+  if (crun == 0) ExecCrun(words, has_stdin ? in.ends[0] : 0, so.ends[1], se.ends[1]);
 
-  // Only crun is waited for: should the container's process end first, it stays a zombie until
-  // somebody asks for its status.
   int status = 0;
-  while (waitpid(crun, &status, 0) < 0) {
-    if (errno != EINTR) return ErrnoFailure("cannot wait for crun");
-  }
+  BULKHEAD_RETURN_IF_FAILED(WaitForCrun(crun, &status));
   std::string text;
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
     (void)ReadFile(kLog, 64 * 1024, &text);
@@ -122,11 +154,18 @@ MaybeFailure StartContainer(const char* bundle, Container* out) {
   if (!ReadFile(kPidFile, 32, &text)) return InternalFailure("crun left no process number");
   out->pid = static_cast<pid_t>(std::strtol(text.c_str(), nullptr, 10));
   if (out->pid <= 1) return InternalFailure("crun left no process number");
-  out->stdin_fd = in[1];
-  out->stdout_fd = so[0];
-  out->stderr_fd = se[0];
-  for (const int fd : {in[1], so[0], se[0]}) fcntl(fd, F_SETFL, O_NONBLOCK);
+  if (has_stdin) out->stdin_fd = in.Take(1);
+  out->stdout_fd = so.Take(0);
+  out->stderr_fd = se.Take(0);
   return {};
+}
+
+void DeleteContainer(const std::string& id) {
+  const Words words = {"crun", "--root", kState, "delete", "--force", id.c_str(), nullptr};
+  const pid_t crun = fork();
+  if (crun == 0) ExecCrun(words, 0, 0, 0);
+  int status;
+  if (crun > 0) (void)WaitForCrun(crun, &status);
 }
 
 }  // namespace bulkhead

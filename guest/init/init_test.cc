@@ -18,7 +18,9 @@
 
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -27,13 +29,14 @@
 #include "guest/init/container.h"
 #include "guest/init/files.h"
 #include "guest/init/message_parser.h"
+#include "guest/init/pod_runner.h"
 #include "guest/init/pump.h"
 
 namespace bulkhead {
 namespace {
 
 std::string Message(AgentMessage type, std::string_view payload) {
-  const AgentHeader header = {type, {0, 0, 0}, static_cast<uint32_t>(payload.size())};
+  const AgentHeader header = {type, 0, {0, 0}, static_cast<uint32_t>(payload.size())};
   std::string bytes(reinterpret_cast<const char*>(&header), sizeof(header));
   bytes += payload;
   return bytes;
@@ -149,7 +152,7 @@ TEST(AgentChannelTest, MakesTextOneLineOfBoundedLength) {
   int ends[2];
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
   AgentChannel channel(ends[0]);
-  channel.SendFailed(126, "two\nlines\n" + std::string(5000, 'x'));
+  channel.SendFailed(0, 126, "two\nlines\n" + std::string(5000, 'x'));
   ASSERT_TRUE(channel.Write());
   EXPECT_FALSE(channel.pending());
   char bytes[8192];
@@ -229,9 +232,15 @@ class PumpTest : public ::testing::Test {
       }
     });
     AgentChannel channel(guest_);
-    Pump pump(&channel, child_signal_, Spawn(script));
-    const MaybeFailure failure = pump.Run([] {}, &status_);
-    if (!failure) channel.Send(AgentMessage::kExited, status_);
+    Pump pump(&channel, child_signal_);
+    pump.Add(0, Spawn(script));
+    MaybeFailure failure;
+    std::optional<Pump::Ended> ended;
+    while (!failure && !(ended = pump.TakeEnded()).has_value()) failure = pump.Step(-1);
+    if (ended.has_value()) {
+      status_ = ended->status;
+      channel.Send(AgentMessage::kExited, 0, status_);
+    }
     finished_ = pump.Finish(/*timeout_ms=*/2000);
     shutdown(guest_, SHUT_RDWR);
     writer.join();
@@ -310,6 +319,114 @@ TEST_F(PumpTest, FailsOnABadMessage) {
 TEST_F(PumpTest, FailsWhenTheHostGoes) {
   shutdown(host_, SHUT_RDWR);
   EXPECT_TRUE(RunPump("read line", "").has_value());
+}
+
+// Starts the scripts that it was given in place of containers.
+class Scripts final : public ContainerRuntime {
+ public:
+  Scripts(std::vector<std::string> scripts, std::function<Container(const char*)> spawn)
+      : scripts_(std::move(scripts)), spawn_(std::move(spawn)) {}
+
+  MaybeFailure Start(size_t container, Container* out) override {
+    if (scripts_[container].empty()) return Failure{kStatusNotFound, "not there"};
+    *out = spawn_(scripts_[container].c_str());
+    return {};
+  }
+  void Remove(size_t container) override { removed.push_back(container); }
+
+  std::vector<size_t> removed;
+
+ private:
+  const std::vector<std::string> scripts_;
+  const std::function<Container(const char*)> spawn_;
+};
+
+class PodRunnerTest : public PumpTest {
+ protected:
+  // Runs a pod of these scripts, of which the first `inits` are init containers' and that ends
+  // itself; what it says, message by message.
+  std::string Run(const std::vector<std::string>& scripts, size_t inits,
+                  const std::string& input = "") {
+    PodSpec spec;
+    for (size_t i = 0; i < scripts.size(); ++i) spec.containers.push_back({.init = i < inits});
+    Scripts runtime(scripts, [this](const char* script) {
+      Container container = Spawn(script);
+      close(container.stdin_fd);
+      container.stdin_fd = -1;
+      return container;
+    });
+    AgentChannel channel(guest_);
+    Pump pump(&channel, child_signal_);
+    EXPECT_EQ(send(host_, input.data(), input.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(input.size()));
+    EXPECT_FALSE(PodRunner(spec, runtime, channel, pump).Run().has_value());
+    EXPECT_TRUE(channel.Write());
+    shutdown(guest_, SHUT_RDWR);
+    char bytes[4096];
+    ssize_t n;
+    while ((n = read(host_, bytes, sizeof(bytes))) > 0) {
+      output_.append(bytes, static_cast<size_t>(n));
+    }
+    removed_ = runtime.removed;
+    return Log();
+  }
+
+  std::string Log() const {
+    std::string log;
+    for (size_t at = 0; at + sizeof(AgentHeader) <= output_.size();) {
+      AgentHeader header;
+      std::memcpy(&header, output_.data() + at, sizeof(header));
+      const std::string payload = output_.substr(at + sizeof(header), header.length);
+      at += sizeof(header) + header.length;
+      const std::string number = " " + std::to_string(header.container) + ";";
+      if (header.type == AgentMessage::kStarted) log += "started" + number;
+      if (header.type == AgentMessage::kStdout) log += "says " + payload + number;
+      if (header.type == AgentMessage::kExited) {
+        log += "exited " + std::to_string(static_cast<uint8_t>(payload[0])) + number;
+      }
+      if (header.type == AgentMessage::kFailed) log += "failed" + number;
+      if (header.type == AgentMessage::kPodEnded) log += "pod ended";
+    }
+    return log;
+  }
+
+  std::vector<size_t> removed_;
+};
+
+TEST_F(PodRunnerTest, OneAfterTheOther) {
+  EXPECT_EQ(Run({"printf a", "printf b", "printf c; exit 3"}, 2),
+            "started 0;says a 0;exited 0 0;started 1;says b 1;exited 0 1;started 2;says c 2;"
+            "exited 3 2;pod ended");
+  EXPECT_EQ(removed_, (std::vector<size_t>{0, 1}));
+}
+
+TEST_F(PodRunnerTest, AFailedInitContainerEndsThePod) {
+  EXPECT_EQ(Run({"exit 5", "printf b"}, 1), "started 0;exited 5 0;pod ended");
+}
+
+TEST_F(PodRunnerTest, OneThatDoesNotStartLeavesTheOthers) {
+  EXPECT_EQ(Run({"", "printf b"}, 0), "failed 0;started 1;says b 1;exited 0 1;pod ended");
+}
+
+TEST_F(PodRunnerTest, ASignalIsForAllThatRunAndTheLastWord) {
+  // The init container is signalled; the other never starts.
+  EXPECT_EQ(Run({"sleep 100", "printf b"}, 1, Message(AgentMessage::kSignal, Word(SIGKILL))),
+            "started 0;exited 137 0;pod ended");
+}
+
+TEST_F(PodRunnerTest, TwoAtTheSameTime) {
+  const std::string log =
+      Run({"sleep 100", "sleep 100"}, 0, Message(AgentMessage::kSignal, Word(SIGKILL)));
+  EXPECT_EQ(log.rfind("started 0;started 1;", 0), 0u) << log;
+  EXPECT_NE(log.find("exited 137 0;"), std::string::npos) << log;
+  EXPECT_NE(log.find("exited 137 1;"), std::string::npos) << log;
+  EXPECT_TRUE(log.ends_with("pod ended")) << log;
+}
+
+// A process elsewhere that has the pipe's end does not keep a container from having ended.
+TEST_F(PodRunnerTest, APipeThatStaysOpenEndsWithItsContainer) {
+  EXPECT_EQ(Run({"(sleep 5; printf late) & printf a; exit 0"}, 0),
+            "started 0;says a 0;exited 0 0;pod ended");
 }
 
 TEST(ReplaceFileInRootTest, StaysInsideTheTree) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Bulkhead Authors
 
-// The first process of a pod's guest: sets the pod up, has crun start its container, reports to the
-// host over the agent port, and powers the machine off.
+// The first process of a pod's guest: sets the pod up, has crun start its containers, reports to
+// the host over the agent port, and powers the machine off.
 
 #include <fcntl.h>
 #include <signal.h>
@@ -10,6 +10,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <string>
 
@@ -17,6 +19,7 @@
 #include "guest/init/container.h"
 #include "guest/init/failure.h"
 #include "guest/init/files.h"
+#include "guest/init/pod_runner.h"
 #include "guest/init/pump.h"
 #include "guest/init/setup.h"
 
@@ -35,32 +38,51 @@ void LogToConsole(const std::string& text) {
 
 void KillEverything() { kill(-1, SIGKILL); }
 
-MaybeFailure SetUpPod() {
+class Crun final : public ContainerRuntime {
+ public:
+  explicit Crun(const PodSpec& spec) : spec_(spec) {}
+
+  MaybeFailure Start(size_t container, Container* out) override {
+    const PodSpec::Container& spec = spec_.containers[container];
+    BULKHEAD_RETURN_IF_FAILED(MakeRoot(container, spec.image));
+    return StartContainer(Id(container), BundleOf(container), spec.has_stdin, out);
+  }
+  void Remove(size_t container) override {
+    DeleteContainer(Id(container));
+    RemoveRoot(container);
+  }
+
+ private:
+  static std::string Id(size_t container) { return "container" + std::to_string(container); }
+
+  const PodSpec& spec_;
+};
+
+MaybeFailure SetUpPod(PodSpec* spec) {
+  BULKHEAD_RETURN_IF_FAILED(ReadPodSpec(spec));
+  BULKHEAD_RETURN_IF_FAILED(SetHostname());
   BULKHEAD_RETURN_IF_FAILED(BringLoopbackUp());
-  BULKHEAD_RETURN_IF_FAILED(MountRootDisk());
-  return WritePodFiles();
+  uint32_t images = 0;
+  for (const auto& container : spec->containers) images = std::max(images, container.image + 1);
+  BULKHEAD_RETURN_IF_FAILED(MountImages(images));
+  return MountVolumes(spec->volumes);
 }
 
 // Runs the pod and reports. `early` is what went wrong before the port could be opened.
 void RunPod(AgentChannel* channel, int child_signal, MaybeFailure early) {
-  channel->Send(AgentMessage::kHello, kAgentProtocolVersion);
+  channel->Send(AgentMessage::kHello, 0, kAgentProtocolVersion);
   (void)channel->Write();  // at once: what follows takes a while, and may hang
-  Container container;
+  PodSpec spec;
   MaybeFailure failure = std::move(early);
-  if (!failure) failure = SetUpPod();
-  if (!failure) failure = StartContainer(kBundle, &container);
-  const bool started = !failure;
-  if (started) channel->Send(AgentMessage::kStarted);
+  if (!failure) failure = SetUpPod(&spec);
 
-  Pump pump(channel, child_signal, container);
-  uint32_t status = 0;
-  if (started) failure = pump.Run(KillEverything, &status);
+  Crun crun(spec);
+  Pump pump(channel, child_signal);
+  if (!failure) failure = PodRunner(spec, crun, *channel, pump).Run();
   if (failure) {
     KillEverything();
-    channel->SendFailed(failure->status, failure->text);
+    channel->SendFailed(kAgentWholePod, failure->status, failure->text);
     LogToConsole(failure->text);
-  } else {
-    channel->Send(AgentMessage::kExited, status);
   }
   if (!pump.Finish()) LogToConsole("the host did not take everything that the pod wrote");
 }

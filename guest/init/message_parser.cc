@@ -25,8 +25,8 @@ bool MessageParser::StartMessage() {
   std::memcpy(&header_, header_bytes_, sizeof(header_));
   remaining_ = header_.length;
   word_used_ = 0;
-  for (const uint8_t byte : header_.reserved) {
-    if (byte != 0) return Fail("reserved bytes of a message are not zero");
+  if ((header_.container | header_.reserved[0] | header_.reserved[1]) != 0) {
+    return Fail("reserved bytes of a message are not zero");
   }
   switch (header_.type) {
     case AgentMessage::kStdin:

@@ -29,7 +29,7 @@ constexpr FileSystem kFileSystems[] = {
     {"cgroup2", "/sys/fs/cgroup", kNoPrograms, nullptr},
     {"devtmpfs", "/dev", MS_NOSUID, "mode=0755"},
     {"devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "mode=0620,ptmxmode=0666,gid=5"},
-    {"tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777"},
+    {"tmpfs", "/dev/shm", kNoPrograms, "mode=1777,size=65536k"},  // all containers' (podman's size)
     {"tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=0755"},
     {"tmpfs", "/tmp", MS_NOSUID | MS_NODEV, "mode=1777"},
 };

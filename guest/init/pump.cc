@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
 
@@ -44,25 +45,39 @@ void CloseFd(int* fd) {
 
 }  // namespace
 
-Pump::Pump(AgentChannel* channel, int child_signal, const Container& container)
-    : channel_(channel), child_signal_(child_signal), container_(container), parser_(this) {}
+Pump::Pump(AgentChannel* channel, int child_signal)
+    : channel_(channel), child_signal_(child_signal), parser_(this) {}
 
 Pump::~Pump() {
-  CloseFd(&container_.stdin_fd);
-  CloseFd(&container_.stdout_fd);
-  CloseFd(&container_.stderr_fd);
+  CloseFd(&stdin_fd_);
+  for (Running& running : running_) {
+    CloseFd(&running.container.stdout_fd);
+    CloseFd(&running.container.stderr_fd);
+  }
+}
+
+void Pump::Add(uint8_t number, const Container& container) {
+  if (container.stdin_fd >= 0) {
+    CloseFd(&stdin_fd_);
+    stdin_fd_ = container.stdin_fd;
+    // What has come so far, and its end.
+    WriteStdin();
+  }
+  running_.push_back({.number = number, .container = container});
+  // The process may have ended before anybody looked for SIGCHLD.
+  Reap();
 }
 
 void Pump::GrantCredit(size_t bytes) {
   credit_ += static_cast<uint32_t>(bytes);
   if (credit_ >= kAgentInitialStdinCredit / 4 && !stdin_ended_) {
-    channel_->Send(AgentMessage::kStdinCredit, credit_);
+    channel_->Send(AgentMessage::kStdinCredit, 0, credit_);
     credit_ = 0;
   }
 }
 
 void Pump::CloseStdin() {
-  CloseFd(&container_.stdin_fd);
+  CloseFd(&stdin_fd_);
   // Nobody will read it; the host goes on as if somebody had.
   GrantCredit(input_.size() - input_written_);
   input_.clear();
@@ -70,7 +85,7 @@ void Pump::CloseStdin() {
 }
 
 void Pump::OnStdin(std::span<const uint8_t> bytes) {
-  if (container_.stdin_fd < 0) return GrantCredit(bytes.size());
+  if (stdin_fd_ < 0) return GrantCredit(bytes.size());
   input_.insert(input_.end(), bytes.begin(), bytes.end());
 }
 
@@ -80,20 +95,25 @@ void Pump::OnStdinEnd() {
 }
 
 void Pump::OnSignal(int signal) {
-  // The process is init's child and not reaped yet: its number cannot be somebody else's.
-  if (ended_) return;
-  if (Ends(signal) && SignalLeftAtDefault(StatusOf(container_.pid), signal)) {
-    // Anywhere else this would have ended it.
-    fatal_signal_ = signal;
-    signal = SIGKILL;
+  signalled_ = true;
+  for (Running& running : running_) {
+    // The process is init's child and not reaped yet: its number cannot be somebody else's.
+    if (running.ended) continue;
+    const pid_t pid = running.container.pid;
+    if (Ends(signal) && SignalLeftAtDefault(StatusOf(pid), signal)) {
+      // Anywhere else this would have ended it.
+      running.fatal_signal = signal;
+      kill(pid, SIGKILL);
+    } else {
+      kill(pid, signal);
+    }
   }
-  kill(container_.pid, signal);
 }
 
 void Pump::WriteStdin() {
   while (input_written_ < input_.size()) {
     const ssize_t n =
-        write(container_.stdin_fd, input_.data() + input_written_, input_.size() - input_written_);
+        write(stdin_fd_, input_.data() + input_written_, input_.size() - input_written_);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) return;
     if (n < 0) return CloseStdin();  // EPIPE: the container has closed its end
@@ -105,12 +125,15 @@ void Pump::WriteStdin() {
   if (stdin_ended_) CloseStdin();
 }
 
-void Pump::ReadOutput(int* fd, AgentMessage type) {
+void Pump::ReadOutput(const Running& from, int* fd, AgentMessage type) {
+  if (*fd < 0) return;
   uint8_t bytes[kOutputChunk];
   const ssize_t n = read(*fd, bytes, sizeof(bytes));
   if (n > 0) {
-    channel_->Send(type, {bytes, static_cast<size_t>(n)});
-  } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+    channel_->Send(type, from.number, {bytes, static_cast<size_t>(n)});
+  } else if (n == 0 || (errno != EAGAIN && errno != EINTR) || (errno == EAGAIN && from.ended)) {
+    // All processes of a container are gone with its first (pid_namespaces(7)), so an empty pipe
+    // stays empty, even if the container has given its end to a neighbour.
     CloseFd(fd);
   }
 }
@@ -131,18 +154,50 @@ void Pump::Reap() {
   int status;
   pid_t pid;
   while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-    if (pid != container_.pid || ended_) continue;
-    ended_ = true;
-    exit_status_ = static_cast<uint32_t>(
-        WIFSIGNALED(status) ? 128 + EndingSignal(status, fatal_signal_) : WEXITSTATUS(status));
+    const auto found = std::find_if(running_.begin(), running_.end(), [pid](const Running& one) {
+      return one.container.pid == pid && !one.ended;
+    });
+    if (found == running_.end()) continue;
+    found->ended = true;
+    found->status =
+        static_cast<uint32_t>(WIFSIGNALED(status) ? 128 + EndingSignal(status, found->fatal_signal)
+                                                  : WEXITSTATUS(status));
+    if (found->container.stdin_fd >= 0) CloseStdin();
   }
+}
+
+std::optional<Pump::Ended> Pump::TakeEnded() {
+  const auto found = std::find_if(running_.begin(), running_.end(), [](const Running& one) {
+    return one.ended && one.container.stdout_fd < 0 && one.container.stderr_fd < 0;
+  });
+  if (found == running_.end()) return std::nullopt;
+  const Ended out = {found->number, found->status};
+  running_.erase(found);
+  return out;
+}
+
+bool Pump::HasRemains() const {
+  return std::any_of(running_.begin(), running_.end(),
+                     [](const Running& running) { return running.ended; });
+}
+
+MaybeFailure Pump::ServePort(int16_t events) {
+  if (events & POLLIN) {
+    if (!ReadPort()) return InternalFailure("the host has closed the agent channel");
+    if (parser_.error() != nullptr) {
+      return InternalFailure(std::string("bad message from the host: ") + parser_.error());
+    }
+  } else if (events & (POLLHUP | POLLERR)) {
+    return InternalFailure("the host has closed the agent channel");
+  }
+  return {};
 }
 
 MaybeFailure Pump::Step(int timeout_ms) {
   if (!channel_->Write()) return InternalFailure("the host has closed the agent channel");
-  // Index by purpose; a negative descriptor is ignored by poll(2).
-  enum { kPort, kChild, kIn, kOut, kErr, kCount };
-  pollfd fds[kCount] = {};
+  // By purpose, then two for each container; a negative descriptor is ignored by poll(2).
+  enum { kPort, kChild, kIn, kOutputs };
+  pollfd fds[kOutputs + 2 * kAgentMaxContainers] = {};
   fds[kPort].fd = channel_->fd();
   // A broken stream is not read on; what is to be said about it can still be written.
   if (parser_.error() == nullptr && input_.size() - input_written_ < kInputLimit) {
@@ -150,42 +205,33 @@ MaybeFailure Pump::Step(int timeout_ms) {
   }
   if (channel_->pending()) fds[kPort].events |= POLLOUT;
   fds[kChild] = {child_signal_, POLLIN, 0};
-  fds[kIn] = {input_written_ < input_.size() ? container_.stdin_fd : -1, POLLOUT, 0};
+  fds[kIn] = {input_written_ < input_.size() ? stdin_fd_ : -1, POLLOUT, 0};
   const bool room = channel_->has_room();
-  fds[kOut] = {room ? container_.stdout_fd : -1, POLLIN, 0};
-  fds[kErr] = {room ? container_.stderr_fd : -1, POLLIN, 0};
-  const int ready = poll(fds, kCount, timeout_ms);
+  nfds_t count = kOutputs;
+  for (const Running& running : running_) {
+    fds[count++] = {room ? running.container.stdout_fd : -1, POLLIN, 0};
+    fds[count++] = {room ? running.container.stderr_fd : -1, POLLIN, 0};
+  }
+  const int ready = poll(fds, count, room && HasRemains() ? 0 : timeout_ms);
   timed_out_ = ready == 0;
   if (ready < 0) {
     return errno == EINTR ? MaybeFailure() : ErrnoFailure("cannot wait for the container");
   }
 
+  // Before others come or go. One chunk of each: none holds up another.
+  for (size_t i = 0; room && i < running_.size(); ++i) {
+    Running& from = running_[i];
+    const pollfd* const both = fds + kOutputs + 2 * i;
+    if (both[0].revents || from.ended) {
+      ReadOutput(from, &from.container.stdout_fd, AgentMessage::kStdout);
+    }
+    if (both[1].revents || from.ended) {
+      ReadOutput(from, &from.container.stderr_fd, AgentMessage::kStderr);
+    }
+  }
   if (fds[kChild].revents) Reap();
   if (fds[kIn].revents) WriteStdin();
-  if (fds[kPort].revents & POLLIN) {
-    if (!ReadPort()) return InternalFailure("the host has closed the agent channel");
-    if (parser_.error() != nullptr) {
-      return InternalFailure(std::string("bad message from the host: ") + parser_.error());
-    }
-  } else if (fds[kPort].revents & (POLLHUP | POLLERR)) {
-    return InternalFailure("the host has closed the agent channel");
-  }
-  if (fds[kOut].revents) ReadOutput(&container_.stdout_fd, AgentMessage::kStdout);
-  if (fds[kErr].revents) ReadOutput(&container_.stderr_fd, AgentMessage::kStderr);
-  return {};
-}
-
-MaybeFailure Pump::Run(const std::function<void()>& on_container_end, uint32_t* exit_status) {
-  // The process may have ended before SIGCHLD was looked for.
-  Reap();
-  while (!ended_) BULKHEAD_RETURN_IF_FAILED(Step(-1));
-  CloseStdin();
-  on_container_end();
-  while (container_.stdout_fd >= 0 || container_.stderr_fd >= 0) {
-    BULKHEAD_RETURN_IF_FAILED(Step(-1));
-  }
-  *exit_status = exit_status_;
-  return {};
+  return ServePort(fds[kPort].revents);
 }
 
 bool Pump::Finish(uint32_t timeout_ms) {

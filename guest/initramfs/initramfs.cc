@@ -153,7 +153,10 @@ absl::StatusOr<std::string> BuildBaseInitramfs(const InitramfsOptions& options) 
 
 std::string BuildPodInitramfs(const PodFiles& files) {
   CpioWriter cpio;
-  cpio.AddFile("bulkhead/config.json", 0600, files.config_json);
+  cpio.AddFile("bulkhead/pod", 0600, FormatPodSpec(files.spec));
+  for (size_t i = 0; i < files.configs.size(); ++i) {
+    cpio.AddFile(absl::StrCat("bulkhead/containers/", i, "/config.json"), 0600, files.configs[i]);
+  }
   cpio.AddFile("bulkhead/hostname", 0644, files.hostname + "\n");
   if (!files.resolv_conf.empty()) {
     cpio.AddFile("bulkhead/resolv.conf", 0644, files.resolv_conf);

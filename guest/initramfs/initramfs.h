@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "guest/agent/pod_spec.h"
 #include "guest/initramfs/cpio_writer.h"
 
 namespace bulkhead {
@@ -35,7 +36,9 @@ absl::StatusOr<std::string> BuildBaseInitramfs(const InitramfsOptions& options);
 
 // What the container configuration adds; append it to the base.
 struct PodFiles {
-  std::string config_json;  // OCI runtime configuration; root.path is /run/bulkhead/rootfs
+  PodSpec spec;
+  // OCI runtime configurations of its containers, in their order; root.path is "rootfs".
+  std::vector<std::string> configs;
   std::string hostname;     // also for /etc/hostname and /etc/hosts
   std::string resolv_conf;  // /etc/resolv.conf; empty: the image's own stays
 };

@@ -66,11 +66,18 @@ TEST(CpioWriterTest, IsReadByCpio) {
 }
 
 TEST(PodInitramfsTest, HoldsThePodsFiles) {
-  EXPECT_EQ(List(BuildPodInitramfs({"{}", "name", ""})),
+  PodSpec spec;
+  spec.containers.resize(2);
+  EXPECT_EQ(List(BuildPodInitramfs({spec, {"{}", "[]"}, "name", ""})),
             "drwxr-xr-x root root 0 bulkhead\n"
-            "-rw------- root root 2 bulkhead/config.json\n"
+            "-rw------- root root 48 bulkhead/pod\n"
+            "drwxr-xr-x root root 0 bulkhead/containers\n"
+            "drwxr-xr-x root root 0 bulkhead/containers/0\n"
+            "-rw------- root root 2 bulkhead/containers/0/config.json\n"
+            "drwxr-xr-x root root 0 bulkhead/containers/1\n"
+            "-rw------- root root 2 bulkhead/containers/1/config.json\n"
             "-rw-r--r-- root root 5 bulkhead/hostname\n");
-  EXPECT_THAT(List(BuildPodInitramfs({"{}", "name", "nameserver 192.0.2.1\n"})),
+  EXPECT_THAT(List(BuildPodInitramfs({spec, {}, "name", "nameserver 192.0.2.1\n"})),
               HasSubstr("bulkhead/resolv.conf"));
 }
 

@@ -77,12 +77,11 @@ std::string Config(const Process& process) {
          std::to_string(process.uid) + R"(,"gid":)" + std::to_string(process.gid) + R"(},"args":)" +
          List(process.args) + R"(,"env":)" + List(process.env) + R"(,"cwd":)" +
          Quoted(process.cwd) +
-         R"(},"root":{"path":"/run/bulkhead/rootfs"},"hostname":"pod-1","mounts":[
+         R"(},"root":{"path":"rootfs"},"mounts":[
          {"destination":"/proc","type":"proc","source":"proc"},
          {"destination":"/sys","type":"sysfs","source":"sysfs","options":["ro","nosuid"]},
          {"destination":"/dev","type":"tmpfs","source":"tmpfs","options":["mode=755"]}],
-         "linux":{"namespaces":[{"type":"pid"},{"type":"ipc"},{"type":"uts"},{"type":"mount"},
-         {"type":"cgroup"}]}})";
+         "linux":{"namespaces":[{"type":"pid"},{"type":"mount"},{"type":"cgroup"}]}})";
 }
 
 class GuestInitTest : public ::testing::Test {
@@ -117,7 +116,8 @@ class GuestInitTest : public ::testing::Test {
   void Boot(const std::string& config, const std::string& disk = *disk_) {
     const std::string dir = fs::path(*disk_).parent_path();
     PodFiles files;
-    files.config_json = config;
+    files.configs = {config};
+    files.spec.containers = {{.has_stdin = true}};
     files.hostname = "pod-1";
     files.resolv_conf = "nameserver 192.0.2.1\n";
     WriteFile(dir + "/initrd", *base_ + BuildPodInitramfs(files));
@@ -163,11 +163,13 @@ class GuestInitTest : public ::testing::Test {
         ASSERT_TRUE(started_);
         ASSERT_EQ(payload.size(), sizeof(word));
         exit_status_ = word;
-        ended_ = true;
         break;
       case AgentMessage::kFailed:
         failed_status_ = word;
         failed_text_ = payload.substr(sizeof(word));
+        ended_ = message->container == kAgentWholePod;
+        break;
+      case AgentMessage::kPodEnded:
         ended_ = true;
         break;
       default:

@@ -126,13 +126,13 @@ std::optional<GuestVm::Message> GuestVm::Receive() {
     if (buffer_.size() >= sizeof(AgentHeader)) {
       AgentHeader header;
       std::memcpy(&header, buffer_.data(), sizeof(header));
-      if (header.length > kAgentMaxPayload ||
-          (header.reserved[0] | header.reserved[1] | header.reserved[2]) != 0) {
+      if (header.length > kAgentMaxPayload || (header.reserved[0] | header.reserved[1]) != 0) {
         error_ = "the guest sent a malformed message";
         return std::nullopt;
       }
       if (buffer_.size() - sizeof(header) >= header.length) {
-        Message message = {header.type, buffer_.substr(sizeof(header), header.length)};
+        Message message = {header.type, header.container,
+                           buffer_.substr(sizeof(header), header.length)};
         buffer_.erase(0, sizeof(header) + header.length);
         return message;
       }
@@ -161,7 +161,7 @@ void GuestVm::SendRaw(std::string_view bytes) {
 }
 
 void GuestVm::Send(AgentMessage type, std::string_view payload) {
-  const AgentHeader header = {type, {0, 0, 0}, static_cast<uint32_t>(payload.size())};
+  const AgentHeader header = {type, 0, {0, 0}, static_cast<uint32_t>(payload.size())};
   std::string bytes(reinterpret_cast<const char*>(&header), sizeof(header));
   bytes += payload;
   SendRaw(bytes);

@@ -44,6 +44,7 @@ class GuestVm {
 
   struct Message {
     AgentMessage type;
+    uint8_t container;
     std::string payload;
   };
   // The next message of the guest; nothing at the end of the stream, when a message breaks the

@@ -42,7 +42,7 @@ inline constexpr uint32_t kPhysicalTimerPpi = 30;
 inline constexpr uint64_t kVirtioMmioBase = 0x0a00'0000;
 inline constexpr uint64_t kVirtioMmioStride = 0x1000;
 inline constexpr uint64_t kVirtioMmioSize = 0x200;
-inline constexpr uint32_t kMaxVirtioDevices = 8;
+inline constexpr uint32_t kMaxVirtioDevices = 16;
 
 constexpr uint64_t VirtioMmioAddress(uint32_t device) {
   return kVirtioMmioBase + device * kVirtioMmioStride;

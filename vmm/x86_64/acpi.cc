@@ -182,7 +182,8 @@ GuestPhysical BuildDsdt(const AcpiConfig& config, Builder& builder) {
   AmlWriter aml(room.subspan(sizeof(Header)));
   const auto scope = aml.Scope("\\_SB_");
   for (uint32_t i = 0; i < config.virtio_devices; ++i) {
-    const char name[] = {'V', 'I', 'O', static_cast<char>('0' + i)};
+    static_assert(layout::kMaxVirtioDevices <= 16);  // one hexadecimal digit
+    const char name[] = {'V', 'I', 'O', "0123456789ABCDEF"[i]};
     const auto device = aml.Device({name, sizeof(name)});
     aml.NamedString("_HID", "LNRO0005");
     aml.NamedInteger("_UID", i);

@@ -130,12 +130,12 @@ TEST_F(AcpiTest, DsdtAsIaslReadsIt) {
   const std::string text =
       Disassemble(Build({.virtio_devices = layout::kMaxVirtioDevices}).dsdt, "dsdt");
   ExpectHas(text, "Device (VIO0)");
-  ExpectHas(text, "Device (VIO7)");
+  ExpectHas(text, "Device (VIOF)");
   ExpectHas(text, "Name (_HID, \"LNRO0005\")");
-  ExpectHas(text, "0xD0007000,         // Address Base");
+  ExpectHas(text, "0xD000F000,         // Address Base");
   ExpectHas(text, "0x00000200,         // Address Length");
   ExpectHas(text, "Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive, ,, )");
-  ExpectHas(text, "0x0000000C,");
+  ExpectHas(text, "0x00000014,");
   ExpectHas(text, "Name (\\_S5, Package (0x04)");
 }
 
@@ -158,7 +158,7 @@ TEST_F(AcpiTest, Refused) {
   const GuestPhysical at{layout::kAcpiTables};
   EXPECT_EQ(BuildAcpiTables({.cpus = 0}, memory_, at, 0x1000).status(), Status::kInvalidArgument);
   EXPECT_EQ(BuildAcpiTables({.cpus = 65}, memory_, at, 0x1000).status(), Status::kInvalidArgument);
-  EXPECT_EQ(BuildAcpiTables({.virtio_devices = 9}, memory_, at, 0x1000).status(),
+  EXPECT_EQ(BuildAcpiTables({.virtio_devices = 17}, memory_, at, 0x1000).status(),
             Status::kInvalidArgument);
   EXPECT_EQ(BuildAcpiTables({}, memory_, GuestPhysical{1 << 20}, 0x1000).status(),
             Status::kNoMemory);

@@ -33,7 +33,7 @@ constexpr std::array<RamPiece, 2> Ram(uint64_t ram) {
 inline constexpr uint64_t kVirtioMmioBase = 0xd0000000;
 inline constexpr uint64_t kVirtioMmioStride = 0x1000;
 inline constexpr uint64_t kVirtioMmioSize = 0x200;
-inline constexpr uint32_t kMaxVirtioDevices = 8;
+inline constexpr uint32_t kMaxVirtioDevices = 16;
 inline constexpr uint32_t kVirtioFirstGsi = 5;
 
 constexpr uint64_t VirtioMmioAddress(uint32_t device) {
