@@ -34,6 +34,7 @@ NodeMachineConfig MachineConfig(const NodeOptions& options) {
     out.accelerator = ChooseAccelerator(ReadHostFacts());
   }
   out.bochs_cpu = options.bochs_cpu;
+  out.cpus = options.cpus;
   out.com2 = options.com2;
   out.gdb = options.gdb;
   out.verbose = options.verbose;
@@ -104,7 +105,9 @@ absl::StatusOr<SessionResult> RunNode(const NodeOptions& options,
   for (size_t i = 0; i < pods.size(); ++i) {
     session.pods[i].command = bundle.commands[i];
     // Else the node would end with the last of its pods.
-    if (session.pods[i].restart != RestartPolicy::kNever) machine_config.command_line = "stay";
+    if (session.detached || session.pods[i].restart != RestartPolicy::kNever) {
+      machine_config.command_line = "stay";
+    }
   }
   if (options.trace) machine_config.command_line += " trace";
   step(options.firmware == FirmwareKind::kUefi ? "booting the firmware" : "booting the node");

@@ -3,6 +3,8 @@
 
 #include "cli/pod_session.h"
 
+#include <signal.h>
+
 #include <algorithm>
 #include <array>
 
@@ -106,6 +108,14 @@ void PodSession::Signal(int signal) {
   End(128 + signal, "");
 }
 
+void PodSession::AskToEnd(std::optional<std::chrono::milliseconds> grace) {
+  const bool first = signal_ == 0;
+  if (first || result_.has_value()) Signal(SIGTERM);
+  if (!kill_deadline_.has_value() || !grace.has_value()) return;
+  const Clock::time_point deadline = Clock::now() + *grace;
+  kill_deadline_ = first ? deadline : std::min(*kill_deadline_, deadline);
+}
+
 void PodSession::Stop(int exit_status, const std::string& error) {
   leaving_ = true;
   restart_deadline_.reset();
@@ -188,20 +198,21 @@ void PodSession::OnAgentLog(const std::string& line) {
   host_->Log(*this, "init: " + Printable(line, 1000));
 }
 
-void PodSession::Output(OutputSink* sink, std::span<const std::byte> bytes, std::string* line) {
-  if (pod_.prefix.empty()) return sink->Append(bytes);
+void PodSession::Output(bool is_stderr, std::span<const std::byte> bytes) {
+  if (pod_.prefix.empty()) return (is_stderr ? err_ : out_)->Append(bytes);
+  std::string* const line = is_stderr ? &err_line_ : &out_line_;
   for (const std::byte byte : bytes) {
     const char c = static_cast<char>(byte);
     if (c != '\n') line->push_back(c);
     if (c != '\n' && line->size() < kMaxLine) continue;
-    sink->AppendLine(pod_.prefix + *line);
+    host_->OnLine(*this, is_stderr, *line);
     line->clear();
   }
 }
 
 void PodSession::FlushLines() {
-  for (const auto& [sink, line] : {std::pair(out_, &out_line_), std::pair(err_, &err_line_)}) {
-    if (!line->empty()) sink->AppendLine(pod_.prefix + *line);
+  for (std::string* line : {&out_line_, &err_line_}) {
+    if (!line->empty()) host_->OnLine(*this, line == &err_line_, *line);
     line->clear();
   }
 }
@@ -238,6 +249,7 @@ bool PodSession::WillRestart() const {
 void PodSession::Restart() {
   const bool ran_long = started_at_.has_value() && Clock::now() - *started_at_ >= kBackOffReset;
   restarts_ = ran_long ? 0 : restarts_ + 1;
+  ++all_restarts_;
   agent_.emplace(static_cast<AgentHandler*>(this));
   to_agent_.clear();
   agent_credit_ = kNodeInitialCredit;

@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "cli/agent_decoder.h"
 #include "cli/node_log.h"
@@ -21,8 +22,9 @@ namespace bulkhead {
 
 struct SessionPod {
   std::string name;
-  std::string prefix;   // of every line of output; empty: the bytes as they are
-  std::string command;  // what the container executes, for messages
+  std::vector<std::string> containers;  // their names
+  std::string prefix;                   // of every line of output; empty: the bytes as they are
+  std::string command;                  // what the container executes, for messages
   RestartPolicy restart = RestartPolicy::kNever;
   std::chrono::seconds timeout{0};          // that the container may run; 0: any time
   std::string timeout_advice;               // what to do about it
@@ -43,6 +45,8 @@ class PodSessionHost {
   virtual void SendToNode(NodeFrameType type, uint16_t pod, const std::string& payload) = 0;
   // A line for whoever asked for logs.
   virtual void Log(const PodSession& pod, const std::string& line) = 0;
+  // A line of output of a pod that has a prefix, without its end and the prefix.
+  virtual void OnLine(const PodSession& pod, bool is_stderr, const std::string& line) = 0;
   virtual void OnContainerStarted(const PodSession& pod) = 0;
   // pod.result() is there. It stays, unless the pod is started again.
   virtual void OnContainerEnded(const PodSession& pod) = 0;
@@ -69,6 +73,9 @@ class PodSession final : private AgentHandler {
   // To the container, if one runs; at the grace period's end the pod is stopped. The second time,
   // or before the container runs: at once. It is not started again.
   void Signal(int signal);
+  // For good: as Signal does at first, with this grace period instead of the pod's own if there is
+  // one; later it can only become shorter.
+  void AskToEnd(std::optional<std::chrono::milliseconds> grace);
   // Stops the pod, with this result unless there is one. It is not started again.
   void Stop(int exit_status, const std::string& error);
   void SendStop();
@@ -86,20 +93,23 @@ class PodSession final : private AgentHandler {
   uint16_t index() const { return index_; }
   bool started() const { return started_; }
   const std::optional<SessionResult>& result() const { return result_; }
+  bool leaving() const { return leaving_; }
+  bool gone() const { return ended_; }  // so the node says: nothing of it is left there
+  uint32_t restarts() const { return all_restarts_; }
   // There is a result, and nothing more will run.
   bool over() const { return result_.has_value() && !WillRestart(); }
 
  private:
   void OnAgentHello() override {}
   void OnStarted() override;
-  void OnStdout(std::span<const std::byte> bytes) override { Output(out_, bytes, &out_line_); }
-  void OnStderr(std::span<const std::byte> bytes) override { Output(err_, bytes, &err_line_); }
+  void OnStdout(std::span<const std::byte> bytes) override { Output(false, bytes); }
+  void OnStderr(std::span<const std::byte> bytes) override { Output(true, bytes); }
   void OnExited(uint32_t status) override;
   void OnFailed(uint32_t status, const std::string& text) override;
   void OnAgentLog(const std::string& line) override;
   void OnStdinCredit(uint32_t bytes) override { stdin_credit_ += bytes; }
 
-  void Output(OutputSink* sink, std::span<const std::byte> bytes, std::string* line);
+  void Output(bool is_stderr, std::span<const std::byte> bytes);
   void FlushLines();
   void SendToAgent(const std::string& message);
   void Flush();
@@ -127,7 +137,8 @@ class PodSession final : private AgentHandler {
   bool leaving_ = false;  // asked to stop for good
   int signal_ = 0;        // the first that came
   std::optional<SessionResult> result_;
-  uint32_t restarts_ = 0;
+  uint32_t restarts_ = 0;  // since it last ran for long
+  uint32_t all_restarts_ = 0;
   std::optional<Clock::time_point> started_at_;
   std::optional<Clock::time_point> run_deadline_;
   std::optional<Clock::time_point> kill_deadline_;

@@ -8,6 +8,7 @@
 #include "base/align.h"
 #include "control/log.h"
 #include "control/machine.h"
+#include "control/node_stats.h"
 #include "hypervisor/abi/calls.h"
 #include "runtime/runtime.h"
 
@@ -154,12 +155,15 @@ void Supervisor::GatherSeeds() {
   }
 }
 
+uint64_t Supervisor::Nanoseconds(uint64_t ticks) const {
+  constexpr uint64_t kSecond = 1'000'000'000;
+  return ticks / info_.counter_hz * kSecond + ticks % info_.counter_hz * kSecond / info_.counter_hz;
+}
+
 uint64_t Supervisor::WallClock() const {
   if (info_.wall_clock != 0) return info_.wall_clock;
   const uint64_t clock = machine::ReadClock();
-  const uint64_t now = Now();
-  const uint64_t elapsed = now / info_.counter_hz * 1'000'000'000 +
-                           now % info_.counter_hz * 1'000'000'000 / info_.counter_hz;
+  const uint64_t elapsed = Nanoseconds(Now());
   return clock > elapsed ? clock - elapsed : 0;
 }
 
@@ -236,6 +240,9 @@ bool Supervisor::HandleFrame(NodeFrameType type, uint16_t pod, std::span<const s
       if (pods_[pod].running() || !not_started_[pod].view().empty()) return false;
       StartPod(pod, pods_[pod].name());
       return true;
+    case NodeFrameType::kStatsRequest:
+      stats_wanted_ = true;
+      return payload.empty();
     case NodeFrameType::kNodeLeave:
       stay_ = false;
       return true;
@@ -267,6 +274,34 @@ void Supervisor::LogUsage(const Pod& ended) {
   Log(cpu.view());
 }
 
+void Supervisor::SendStats() {
+  const size_t size = sizeof(NodeStats) + pod_count_ * sizeof(PodStats);
+  if (channel_.Room() < size) return;
+  static std::array<std::byte, kMaxNodeStats> payload;
+  const Usage usage = UsageOf(abi::kSelf);
+  const NodeStats node = {.version = kNodeStatsVersion,
+                          .pods = pod_count_,
+                          .time = Nanoseconds(Now()),
+                          .memory = usage.limit,
+                          .memory_used = usage.used,
+                          .hypervisor = info_.hypervisor_bytes};
+  std::memcpy(payload.data(), &node, sizeof(node));
+  for (uint16_t i = 0; i < pod_count_; ++i) {
+    const Pod& pod = pods_[i];
+    PodStats stats = {};
+    if (pod.running()) {
+      stats = {.cpu = Nanoseconds(pod.CpuTicks()),
+               .guest = pod.guest_memory(),
+               .guest_used = kStatsUnknown,
+               .page_tables = kStatsUnknown,
+               .vmm = pod.VmmMemoryNow()};
+    }
+    std::memcpy(payload.data() + sizeof(node) + i * sizeof(stats), &stats, sizeof(stats));
+  }
+  stats_wanted_ =
+      !channel_.Send(NodeFrameType::kStats, 0, std::span<const std::byte>(payload).first(size));
+}
+
 void Supervisor::WaitForWork(uint64_t deadline) {
   if (const uint32_t interval = PollInterval(); interval != 0) {
     deadline = std::min(deadline, Now() + interval * info_.counter_hz / 1'000'000);
@@ -296,6 +331,7 @@ void Supervisor::Serve() {
       pod.GrantCredit(channel_);
       if (ended && all) pod.Finish(channel_);
     }
+    if (stats_wanted_) SendStats();
     channel_.Flush();
     // With a full queue the link's next interrupt brings us back, or its interval.
   }

@@ -63,6 +63,7 @@ class Supervisor final : private NodeChannel::Handler, private NodeLink {
   void AddBundleSeed();
   // Nanoseconds since 1970 when the machine's counter was zero; 0: not known.
   uint64_t WallClock() const;
+  uint64_t Nanoseconds(uint64_t ticks) const;
   void StartPods();
   void StartPod(uint16_t index, std::string_view name);
   // Says so, once the channel has room; false: it has none.
@@ -75,6 +76,8 @@ class Supervisor final : private NodeChannel::Handler, private NodeLink {
   // Nothing is left to do for anybody.
   bool Over() const { return AllEnded() && !stay_; }
   void LogUsage(const Pod& ended);
+  // Once the channel has room.
+  void SendStats();
   void Report(std::string_view error);
   void ReportBrokenChannel();
   // Sends what is queued and that the node ends; waits until it is all sent, while it goes on.
@@ -100,7 +103,8 @@ class Supervisor final : private NodeChannel::Handler, private NodeLink {
   std::array<Text<300>, kMaxPods> not_started_;   // why, until the channel has taken it
   uint16_t pod_count_ = 0;
   uint16_t first_pod_ = 0;  // whose output goes first
-  bool stay_ = false;       // though every pod has ended: some may be started again
+  bool stats_wanted_ = false;
+  bool stay_ = false;  // though every pod has ended: some may be started again
 };
 
 }  // namespace bulkhead
