@@ -40,6 +40,11 @@ class NodeRecorder : public NodeFrameHandler {
   void OnPodEnded(uint16_t, PodEnd end, const std::string& text) override {
     log += "ended " + std::to_string(static_cast<uint32_t>(end)) + " " + text + ";";
   }
+  void OnStats(const NodeStats& node, std::span<const PodStats> pods) override {
+    log += "stats " + std::to_string(node.time) + " " + std::to_string(pods.size());
+    for (const PodStats& pod : pods) log += " " + std::to_string(pod.cpu);
+    log += ";";
+  }
   void OnNodeEnded() override { log += "node ended;"; }
   void OnNodeError(const std::string& text) override { log += "error " + text + ";"; }
 
@@ -85,6 +90,28 @@ std::string AgentHello() { return EncodeAgentMessage(AgentMessage::kHello, kAgen
 
 std::string Started() {
   return AgentHello() + EncodeAgentMessage(AgentMessage::kStarted, std::string());
+}
+
+std::string Stats(uint32_t pods, size_t records) {
+  NodeStats node = {};
+  node.version = kNodeStatsVersion;
+  node.pods = pods;
+  node.time = 5;
+  std::string payload(reinterpret_cast<const char*>(&node), sizeof(node));
+  for (size_t i = 0; i < records; ++i) {
+    PodStats pod = {};
+    pod.cpu = 7 + i;
+    payload.append(reinterpret_cast<const char*>(&pod), sizeof(pod));
+  }
+  return EncodeNodeFrame(NodeFrameType::kStats, 0, payload);
+}
+
+TEST(NodeDecoder, StatisticsOfEveryPod) {
+  NodeRecorder recorder;
+  NodeFrameDecoder decoder(&recorder);
+  EXPECT_TRUE(decoder.Feed(Bytes(Hello() + Stats(2, 2))));
+  EXPECT_TRUE(recorder.log.ends_with("stats 5 2 7 8;")) << recorder.log;
+  EXPECT_FALSE(decoder.Feed(Bytes(Stats(2, 1))));
 }
 
 TEST(NodeDecoder, EveryFrameInPiecesOfEverySize) {

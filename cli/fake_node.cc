@@ -202,6 +202,64 @@ void Start() {
   PowerOff(PodEnd::kPoweredOff, "");
 }
 
+void SendStats(uint16_t pods) {
+  static uint64_t time = 0;
+  time += 1'000'000'000;
+  const NodeStats node = {kNodeStatsVersion, pods, time, 1u << 30, 1u << 29, 1u << 20};
+  std::string payload(reinterpret_cast<const char*>(&node), sizeof(node));
+  for (uint16_t i = 0; i < pods; ++i) {
+    const PodStats pod = {time / 4, 64u << 20, kStatsUnknown, kStatsUnknown, 768u << 10};
+    payload.append(reinterpret_cast<const char*>(&pod), sizeof(pod));
+  }
+  Send(NodeFrameType::kStats, payload);
+}
+
+// Pods that run until they are told to end, or in some modes end otherwise.
+[[noreturn]] void KeepPods(uint16_t pods, const std::string& mode) {
+  Send(NodeFrameType::kHello, Word(kNodeProtocolVersion) + Word(pods));
+  std::vector<bool> ended(pods);
+  const auto end = [&](PodEnd how) {
+    ended[g_pod] = true;
+    Send(NodeFrameType::kPodEnded, Word(static_cast<uint32_t>(how)));
+  };
+  for (g_pod = 0; g_pod < pods; ++g_pod) {
+    if (mode == "keep-not-started" && g_pod == 1) {
+      Send(NodeFrameType::kPodEnded,
+           Word(static_cast<uint32_t>(PodEnd::kNotStarted)) + "no memory");
+      continue;
+    }
+    StartPod();
+    SendAgent(AgentMessage::kStdout, "first\nsecond\nunfinished");
+    SendAgent(AgentMessage::kStderr, "to stderr\n");
+    if (mode != "keep-job") continue;
+    SendAgent(AgentMessage::kExited, Word(g_pod));
+    SendAgent(AgentMessage::kPodEnded, "");
+    end(PodEnd::kPoweredOff);
+  }
+  for (;;) {
+    std::string payload;
+    Receive(sizeof(NodeFrameHeader), &payload);
+    NodeFrameHeader frame;
+    std::memcpy(&frame, payload.data(), sizeof(frame));
+    if (!NodeFrameHeaderValid(frame)) std::exit(7);
+    Receive(frame.length, &payload);
+    g_pod = frame.pod;
+    if (frame.type == NodeFrameType::kStatsRequest) SendStats(pods);
+    if (frame.type == NodeFrameType::kNodeLeave) break;
+    if (frame.type == NodeFrameType::kPodStop && !ended[g_pod]) end(PodEnd::kStopped);
+    if (frame.type != NodeFrameType::kAgentInput) continue;
+    AgentHeader header;
+    std::memcpy(&header, payload.data(), sizeof(header));
+    if (header.type != AgentMessage::kSignal || mode == "keep-stubborn") continue;
+    SendAgent(AgentMessage::kExited, Word(128 + SIGTERM));
+    SendAgent(AgentMessage::kPodEnded, "");
+    end(PodEnd::kPoweredOff);
+  }
+  g_pod = 0;
+  Send(NodeFrameType::kNodeEnded, "");
+  std::exit(0);
+}
+
 int Main(int argc, char** argv) {
   const char* variable = std::getenv("BULKHEAD_FAKE_NODE");
   const std::string mode = variable != nullptr ? variable : "";
@@ -222,6 +280,7 @@ int Main(int argc, char** argv) {
     pods = CheckBundle(argc, argv);
   }
   if (mode == "pods") RunPods(pods);
+  if (mode.starts_with("keep")) KeepPods(pods, mode);
   if (mode == "fatal") {
     Log("booting\nbulkhead: fatal: this machine has no AMD-V\n");
     return 1;

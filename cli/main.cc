@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "cli/client/client.h"
+#include "cli/detach.h"
 #include "cli/failure.h"
 #include "cli/flatten.h"
 #include "cli/options.h"
@@ -58,6 +60,38 @@ int Run(const NodeOptions& options, const char* argv0, Pods pods) {
   return result->exit_status;
 }
 
+int Talk(const ClientOptions& options) {
+  Progress progress(STDERR_FILENO, isatty(STDERR_FILENO) == 1);
+  const absl::Status status = RunClient(options, &progress);
+  progress.Finish();
+  if (status.ok()) return 0;
+  if (!status.message().empty()) PrintError(std::string(status.message()));
+  return 1;
+}
+
+// The node in a process of its own; here what is there once it goes on alone.
+int Detach(const UpOptions& options, const char* argv0) {
+  const absl::StatusOr<std::optional<int>> ended = StartDetached([&](Detachment* detachment) {
+    return Run(options, argv0, [&](const std::string& program, const RunContext& context) {
+      return UpPods(options, program, context, detachment);
+    });
+  });
+  if (!ended.ok()) {
+    PrintError(std::string(ended.status().message()));
+    return kExitOwnError;
+  }
+  if (ended->has_value()) return **ended;
+  ClientOptions ps;
+  ps.node = options.name;
+  if (const int status = Talk(ps); status != 0) return status;
+  const std::string name = options.name == kDefaultNode ? "" : " --name " + options.name;
+  std::printf(
+      "\n'bulkhead logs -f%s POD' shows what a pod writes, 'bulkhead top%s' what it uses;\n"
+      "'bulkhead down%s' ends the node.\n",
+      name.c_str(), name.c_str(), name.c_str());
+  return 0;
+}
+
 int Main(int argc, char** argv) {
   OpenStandardDescriptors();
   // Trees may be deep, and removing one holds a descriptor for every level.
@@ -80,11 +114,13 @@ int Main(int argc, char** argv) {
       return RunPod(*line->run, program, context);
     });
   }
+  if (line->up.has_value() && line->up->detach) return Detach(*line->up, argv[0]);
   if (line->up.has_value()) {
     return Run(*line->up, argv[0], [&](const std::string& program, const RunContext& context) {
-      return UpPods(*line->up, program, context);
+      return UpPods(*line->up, program, context, nullptr);
     });
   }
+  if (line->client.has_value()) return Talk(*line->client);
   return std::fputs(line->text.c_str(), stdout) < 0 || std::fflush(stdout) != 0 ? kExitOwnError : 0;
 }
 

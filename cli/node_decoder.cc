@@ -50,6 +50,9 @@ bool NodeFrameDecoder::CheckHeader() {
     case NodeFrameType::kPodEnded:
       fits = length >= 4;
       break;
+    case NodeFrameType::kStats:
+      fits = length >= sizeof(NodeStats) && length <= kMaxNodeStats;
+      break;
     case NodeFrameType::kNodeEnded:
       fits = length == 0;
       break;
@@ -63,6 +66,20 @@ bool NodeFrameDecoder::CheckHeader() {
       header_.type != NodeFrameType::kNodeEnded) {
     return Fail("the first frame is no hello");
   }
+  return true;
+}
+
+bool NodeFrameDecoder::DispatchStats(std::span<const std::byte> payload) {
+  NodeStats node;
+  std::memcpy(&node, payload.data(), sizeof(node));
+  payload = payload.subspan(sizeof(node));
+  if (node.version != kNodeStatsVersion || node.pods > kMaxNodePods ||
+      payload.size() != node.pods * sizeof(PodStats)) {
+    return Fail("a frame of statistics does not hold what it says");
+  }
+  std::vector<PodStats> pods(node.pods);
+  if (!pods.empty()) std::memcpy(pods.data(), payload.data(), payload.size());
+  handler_->OnStats(node, pods);
   return true;
 }
 
@@ -91,6 +108,8 @@ bool NodeFrameDecoder::Dispatch() {
       handler_->OnPodEnded(header_.pod, static_cast<PodEnd>(end), TextOf(payload.subspan(4)));
       return true;
     }
+    case NodeFrameType::kStats:
+      return DispatchStats(payload);
     case NodeFrameType::kNodeEnded:
       handler_->OnNodeEnded();
       return true;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "control/node_frame.h"
+#include "control/node_stats.h"
 
 namespace bulkhead {
 
@@ -24,6 +25,8 @@ class NodeFrameHandler {
   virtual void OnLog(uint16_t pod, const std::string& line) = 0;
   virtual void OnAgentCredit(uint16_t pod, uint32_t bytes) = 0;
   virtual void OnPodEnded(uint16_t pod, PodEnd end, const std::string& text) = 0;
+  // One PodStats for every pod, by index.
+  virtual void OnStats(const NodeStats& node, std::span<const PodStats> pods) = 0;
   virtual void OnNodeEnded() = 0;
   virtual void OnNodeError(const std::string& text) = 0;
 };
@@ -46,6 +49,7 @@ class NodeFrameDecoder {
   bool Fail(const char* error);
   bool CheckHeader();
   bool Dispatch();
+  bool DispatchStats(std::span<const std::byte> payload);
 
   NodeFrameHandler* const handler_;
   std::string error_;

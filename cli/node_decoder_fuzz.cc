@@ -19,6 +19,7 @@ class Ignore : public NodeFrameHandler {
   void OnLog(uint16_t, const std::string&) override {}
   void OnAgentCredit(uint16_t, uint32_t) override {}
   void OnPodEnded(uint16_t, PodEnd, const std::string&) override {}
+  void OnStats(const NodeStats&, std::span<const PodStats>) override {}
   void OnNodeEnded() override {}
   void OnNodeError(const std::string&) override {}
 };

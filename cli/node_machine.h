@@ -24,6 +24,7 @@ struct NodeMachineConfig {
   std::string boot_image;  // of the hypervisor, for a start without firmware, or by GRUB
   std::string bundle;      // file
   std::string command_line;
+  uint32_t cpus = 1;
   uint64_t memory = 0;    // bytes, whole MiB
   std::string directory;  // ours, for the machine's files
   bool verbose = false;   // have the emulator say more

@@ -34,6 +34,7 @@ NodeMachineConfig MachineConfig(const NodeOptions& options) {
     out.accelerator = ChooseAccelerator(ReadHostFacts());
   }
   out.bochs_cpu = options.bochs_cpu;
+  out.cpus = options.cpus;
   out.com2 = options.com2;
   out.gdb = options.gdb;
   out.verbose = options.verbose;
@@ -110,7 +111,9 @@ absl::StatusOr<SessionResult> RunNode(const NodeOptions& options,
       session.pods[i].containers[j].command = bundle.commands[i][j];
     }
     // Else the node would end with the last of its pods.
-    if (session.pods[i].restart != RestartPolicy::kNever) machine_config.command_line = "stay";
+    if (session.detached || session.pods[i].restart != RestartPolicy::kNever) {
+      machine_config.command_line = "stay";
+    }
   }
   if (options.trace) machine_config.command_line += " trace";
   step(options.firmware == FirmwareKind::kUefi ? "booting the firmware" : "booting the node");

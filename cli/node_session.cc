@@ -23,6 +23,9 @@ constexpr size_t kStdinChunk = 16 * 1024;  // bytes
 constexpr char kFatal[] = "bulkhead: fatal: ";
 constexpr char kSeeLog[] = "; --verbose shows the log";
 
+// What a session waits for itself.
+enum { kChannel, kSerial, kErrors, kSignals, kProcess, kStdin, kStdout, kStderr, kCount };
+
 std::string WithText(const std::string& what, const std::string& text) {
   const std::string line = Printable(text);
   return line.empty() ? what : what + ": " + line;
@@ -39,11 +42,9 @@ NodeSession::NodeSession(NodeMachine* machine, const SessionOptions& options,
       out_(options.stdout_fd),
       err_(options.stderr_fd),
       serial_log_([this](const std::string& line) {
-        if (options_.verbose || options_.trace) err_.AppendLine("node: " + line);
+        Tell("node: " + line, options_.verbose || options_.trace);
       }),
-      machine_log_([this](const std::string& line) {
-        if (options_.verbose) err_.AppendLine("machine: " + line);
-      }),
+      machine_log_([this](const std::string& line) { Tell("machine: " + line, options_.verbose); }),
       stdin_open_(options.stdin_fd >= 0) {
   for (const SessionPod& pod : options.pods) {
     const auto index = static_cast<uint16_t>(pods_.size());
@@ -55,6 +56,11 @@ NodeSession::NodeSession(NodeMachine* machine, const SessionOptions& options,
 SessionResult NodeSession::Run() {
   // A reader that goes away must not end us before the pod has been stopped.
   signal(SIGPIPE, SIG_IGN);
+  if (options_.watcher != nullptr) {
+    if (const absl::Status status = options_.watcher->OnSession(this); !status.ok()) {
+      return {kExitOwnError, std::string(status.message())};
+    }
+  }
   if (!options_.gdb) boot_deadline_ = Clock::now() + options_.boot_limit * pods_.size();
   while (!Done()) Step();
   return result_;
@@ -62,6 +68,7 @@ SessionResult NodeSession::Run() {
 
 bool NodeSession::Done() const {
   if (!Ended() || out_.pending() || err_.pending()) return false;
+  if (kept_ && !leaving_) return false;
   return machine_gone_ || Clock::now() >= end_deadline_;
 }
 
@@ -70,12 +77,12 @@ int NodeSession::PollTimeout() const {
   if (context_.progress != nullptr && !AllStarted()) wait = std::chrono::milliseconds(kTickMs);
   const Clock::time_point now = Clock::now();
   // Past that deadline only slow readers of our output are waited for; poll tells when they read.
-  if (Ended() && now >= end_deadline_) return kTickMs;
+  if (Ended() && now >= end_deadline_ && !kept_) return kTickMs;
   const auto until = [&](Clock::time_point deadline) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - now);
     wait = std::clamp(left + std::chrono::milliseconds(1), std::chrono::milliseconds(0), wait);
   };
-  if (Ended()) until(end_deadline_);
+  if (Ended() && !machine_gone_) until(end_deadline_);
   if (boot_deadline_.has_value()) until(*boot_deadline_);
   for (const auto& pod : pods_) {
     if (const auto deadline = pod->NextDeadline(); deadline.has_value()) until(*deadline);
@@ -84,9 +91,7 @@ int NodeSession::PollTimeout() const {
 }
 
 void NodeSession::Step() {
-  enum { kChannel, kSerial, kErrors, kSignals, kProcess, kStdin, kStdout, kStderr, kCount };
-  pollfd fds[kCount];
-  for (pollfd& fd : fds) fd = {-1, 0, 0};
+  std::vector<pollfd> fds(kCount, pollfd{-1, 0, 0});
   const bool full = out_.full() || err_.full();
   if (machine_->channel.valid()) {
     const bool write = !to_node_.empty();
@@ -110,11 +115,18 @@ void NodeSession::Step() {
   if (out_.pending()) fds[kStdout] = {out_.fd(), POLLOUT, 0};
   if (err_.pending()) fds[kStderr] = {err_.fd(), POLLOUT, 0};
 
-  const int ready = poll(fds, kCount, PollTimeout());
+  if (options_.watcher != nullptr) options_.watcher->AddDescriptors(&fds);
+
+  const int ready = poll(fds.data(), fds.size(), PollTimeout());
   if (context_.progress != nullptr) context_.progress->Tick();
   CheckDeadlines();
-  if (ready <= 0) return;
+  if (ready > 0) HandleDescriptors(fds);
+  if (options_.watcher != nullptr && ready >= 0) {
+    options_.watcher->Handle(std::span(fds).subspan(kCount));
+  }
+}
 
+void NodeSession::HandleDescriptors(std::span<const pollfd> fds) {
   if (fds[kSignals].revents != 0) {
     if (const std::optional<int> signal = context_.signals->Take()) TakeSignal(*signal);
   }
@@ -145,7 +157,30 @@ void NodeSession::End(int exit_status, const std::string& error) {
   if (hello_) SendToNode(NodeFrameType::kNodeLeave, 0, "");
 }
 
+void NodeSession::Fail(int exit_status, const std::string& error) {
+  StopPods();
+  End(exit_status, error);
+}
+
+void NodeSession::Leave(std::optional<uint64_t> grace_seconds) {
+  leaving_ = true;
+  if (!hello_) {
+    End(128 + SIGTERM, "");
+    end_deadline_ = Clock::now();  // nobody is there to stop anything
+    return;
+  }
+  for (const auto& pod : pods_) AskToEnd(pod->index(), grace_seconds);
+}
+
+void NodeSession::AskToEnd(uint16_t pod, std::optional<uint64_t> grace_seconds) {
+  std::optional<std::chrono::milliseconds> grace;
+  if (grace_seconds.has_value()) grace = std::chrono::seconds(*grace_seconds);
+  pods_[pod]->AskToEnd(grace);
+  EndWithPods();
+}
+
 void NodeSession::EndWithPods() {
+  if (options_.detached && !leaving_) return;
   for (const auto& pod : pods_) {
     if (!pod->over()) return;
   }
@@ -163,6 +198,11 @@ void NodeSession::StopPods() {
   for (const auto& pod : pods_) pod->SendStop();
 }
 
+void NodeSession::Tell(const std::string& line, bool shown) {
+  if (options_.watcher != nullptr) options_.watcher->OnNodeLine(line);
+  if (shown && !kept_) err_.AppendLine(line);
+}
+
 bool NodeSession::AllStarted() const {
   return std::all_of(pods_.begin(), pods_.end(),
                      [](const auto& pod) { return pod->started() || pod->result().has_value(); });
@@ -171,6 +211,10 @@ bool NodeSession::AllStarted() const {
 void NodeSession::CheckDeadlines() {
   if (!Ended()) {
     for (const auto& pod : pods_) pod->CheckDeadlines();
+  }
+  // Nobody else ends the machine of a session that stays.
+  if (kept_ && Ended() && !machine_gone_ && Clock::now() >= end_deadline_) {
+    machine_->process.Signal(SIGKILL);
   }
   if (boot_deadline_.has_value() && Clock::now() >= *boot_deadline_) {
     const auto limit =
@@ -182,6 +226,7 @@ void NodeSession::CheckDeadlines() {
 }
 
 void NodeSession::TakeSignal(int signal) {
+  leaving_ = true;
   if (Ended()) {
     // Whoever asks again does not want to wait for an orderly end.
     end_deadline_ = Clock::now();
@@ -309,7 +354,7 @@ void NodeSession::OnConsole(uint16_t pod, std::span<const std::byte> bytes) {
 }
 
 void NodeSession::OnLog(uint16_t, const std::string& line) {
-  if (options_.verbose || options_.trace) err_.AppendLine("node: " + Printable(line, 1000));
+  Tell("node: " + Printable(line, 1000), options_.verbose || options_.trace);
 }
 
 void NodeSession::OnAgentCredit(uint16_t pod, uint32_t bytes) {
@@ -322,12 +367,23 @@ void NodeSession::OnPodEnded(uint16_t pod, PodEnd end, const std::string& text) 
   }
 }
 
+void NodeSession::OnStats(const NodeStats& node, std::span<const PodStats> pods) {
+  if (options_.watcher != nullptr) options_.watcher->OnStats(node, pods);
+}
+
+void NodeSession::OnLine(const PodSession& pod, size_t container, bool is_stderr,
+                         const std::string& line) {
+  if (options_.watcher != nullptr) options_.watcher->OnLine(pod, container, is_stderr, line);
+  if (options_.detached) return;
+  (is_stderr ? err_ : out_).AppendLine(pod.pod().containers[container].prefix + line);
+}
+
 void NodeSession::OnNodeError(const std::string& text) {
   End(kExitOwnError, WithText("the node cannot go on", text) + kSeeLog);
 }
 
 void NodeSession::Log(const PodSession& pod, const std::string& line) {
-  if (options_.verbose) err_.AppendLine((options_.several ? pod.pod().name + ": " : "") + line);
+  Tell((options_.several ? pod.pod().name + ": " : "") + line, options_.verbose);
 }
 
 void NodeSession::OnContainerStarted(const PodSession& pod) {
@@ -344,9 +400,10 @@ void NodeSession::TellEnd(const std::string& whose, const SessionResult& result)
   if (!options_.several || (result.error.empty() && (result.exit_status == 0 || signal_ != 0))) {
     return;
   }
-  err_.AppendLine(
-      "bulkhead: " + whose + ": " +
-      (result.error.empty() ? "exit status " + std::to_string(result.exit_status) : result.error));
+  Tell("bulkhead: " + whose + ": " +
+           (result.error.empty() ? "exit status " + std::to_string(result.exit_status)
+                                 : result.error),
+       !options_.detached);
 }
 
 void NodeSession::OnContainerEnded(const PodSession& pod, size_t container,
@@ -359,6 +416,7 @@ void NodeSession::OnContainerEnded(const PodSession& pod, size_t container,
 
 void NodeSession::OnPodResult(const PodSession& pod) {
   const SessionResult& result = *pod.result();
+  if (options_.watcher != nullptr) options_.watcher->OnPodResult(pod);
   if (!pod.result_is_told()) TellEnd("pod " + pod.pod().name, result);
   if (AllStarted()) boot_deadline_.reset();
   if (!pod.over()) return;

@@ -137,7 +137,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
   CLI::App app("Bulkhead: every container pod in a virtual machine of its own.", "bulkhead");
   app.set_help_flag("-h,--help", "Show this help");
   app.set_version_flag("-v,--version", std::string("bulkhead ") + kVersion, "Show the version");
-  app.footer("'bulkhead run --help' and 'bulkhead up --help' explain their options.");
+  app.footer("'bulkhead COMMAND --help' explains a command and its options.");
   app.require_subcommand(0, 1);
 
   RunOptions run;
@@ -190,6 +190,8 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
   node.AddTo(command, &run);
   UpOptionParser up;
   const CLI::App* const up_command = up.AddTo(&app);
+  ClientOptionParser client;
+  client.AddTo(&app);
 
   // CLI11 takes them from the back. It cannot tell `--entrypoint=` from an option without its
   // value, so that one gets a value that stands for the empty one.
@@ -201,16 +203,22 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
   try {
     app.parse(reversed);
   } catch (const CLI::CallForHelp&) {
-    const CLI::App* const asked = command->parsed()      ? command
-                                  : up_command->parsed() ? up_command
-                                                         : &app;
+    const CLI::App* const asked = command->parsed()            ? command
+                                  : up_command->parsed()       ? up_command
+                                  : client.parsed() != nullptr ? client.parsed()
+                                                               : &app;
     out.text = asked->help();
     return out;
   } catch (const CLI::CallForVersion& version) {
     out.text = std::string(version.what()) + "\n";
     return out;
   } catch (const CLI::ParseError& error) {
-    return UsageFailure(error.what(), command->parsed() ? "run" : up_command->parsed() ? "up" : "");
+    const std::vector<CLI::App*> parsed = app.get_subcommands();
+    return UsageFailure(error.what(), parsed.empty() ? "" : parsed[0]->get_name());
+  }
+  if (client.parsed() != nullptr) {
+    BULKHEAD_ASSIGN_OR_RETURN(out.client, client.Finish());
+    return out;
   }
   if (up_command->parsed()) {
     BULKHEAD_ASSIGN_OR_RETURN(out.up, up.Finish());

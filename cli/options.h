@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "cli/architecture.h"
+#include "cli/client/client_options.h"
 #include "cli/pod_request.h"
 
 namespace bulkhead {
@@ -26,6 +27,7 @@ struct NodeOptions {
   std::string kernel;  // of the guests: a file; empty: the default
   MachineKind machine = MachineKind::kQemu;
   FirmwareKind firmware = FirmwareKind::kDirect;
+  uint32_t cpus = 1;  // of the node's machine
   bool verbose = false;
   bool quiet = false;
   bool trace = false;
@@ -57,6 +59,8 @@ struct RunOptions : NodeOptions {
 struct UpOptions : NodeOptions {
   std::vector<std::string> files;  // "-": standard input
   uint64_t memory = 0;             // of the node, in bytes; 0: what the pods need
+  std::string name;                // of the node, to talk to it; empty: nobody does
+  bool detach = false;
 };
 
 struct CommandLine {
@@ -64,6 +68,7 @@ struct CommandLine {
   // At most one of them.
   std::optional<RunOptions> run;
   std::optional<UpOptions> up;
+  std::optional<ClientOptions> client;
 };
 
 // `arguments` without the program's name.

@@ -3,6 +3,8 @@
 
 #include "cli/pod_session.h"
 
+#include <signal.h>
+
 #include <algorithm>
 #include <array>
 
@@ -101,6 +103,14 @@ void PodSession::Signal(int signal) {
   End(128 + signal, "");
 }
 
+void PodSession::AskToEnd(std::optional<std::chrono::milliseconds> grace) {
+  const bool first = signal_ == 0;
+  if (first || result_.has_value()) Signal(SIGTERM);
+  if (!kill_deadline_.has_value() || !grace.has_value()) return;
+  const Clock::time_point deadline = Clock::now() + *grace;
+  kill_deadline_ = first ? deadline : std::min(*kill_deadline_, deadline);
+}
+
 void PodSession::Stop(int exit_status, const std::string& error) {
   leaving_ = true;
   restart_deadline_.reset();
@@ -154,7 +164,8 @@ std::optional<PodSession::Clock::time_point> PodSession::NextDeadline() const {
   return next;
 }
 
-void PodSession::OnStarted(size_t) {
+void PodSession::OnStarted(size_t container) {
+  if (states_[container].result.has_value()) ++all_restarts_;
   if (started_) return;
   started_ = true;
   started_at_ = Clock::now();
@@ -211,24 +222,23 @@ void PodSession::OnAgentLog(const std::string& line) {
   host_->Log(*this, "init: " + Printable(line, 1000));
 }
 
-void PodSession::Output(size_t container, OutputSink* sink, std::span<const std::byte> bytes,
-                        std::string* line) {
-  const std::string& prefix = pod_.containers[container].prefix;
-  if (prefix.empty()) return sink->Append(bytes);
+void PodSession::Output(size_t container, bool is_stderr, std::span<const std::byte> bytes) {
+  if (pod_.containers[container].prefix.empty()) return (is_stderr ? err_ : out_)->Append(bytes);
+  ContainerState& state = states_[container];
+  std::string* const line = is_stderr ? &state.err_line : &state.out_line;
   for (const std::byte byte : bytes) {
     const char c = static_cast<char>(byte);
     if (c != '\n') line->push_back(c);
     if (c != '\n' && line->size() < kMaxLine) continue;
-    sink->AppendLine(prefix + *line);
+    host_->OnLine(*this, container, is_stderr, *line);
     line->clear();
   }
 }
 
 void PodSession::FlushLines(size_t container) {
   ContainerState& state = states_[container];
-  for (const auto& [sink, line] :
-       {std::pair(out_, &state.out_line), std::pair(err_, &state.err_line)}) {
-    if (!line->empty()) sink->AppendLine(pod_.containers[container].prefix + *line);
+  for (std::string* line : {&state.out_line, &state.err_line}) {
+    if (!line->empty()) host_->OnLine(*this, container, line == &state.err_line, *line);
     line->clear();
   }
 }
@@ -265,6 +275,7 @@ bool PodSession::WillRestart() const {
 void PodSession::Restart() {
   const bool ran_long = started_at_.has_value() && Clock::now() - *started_at_ >= kBackOffReset;
   restarts_ = ran_long ? 0 : restarts_ + 1;
+  ++all_restarts_;
   agent_.emplace(static_cast<AgentHandler*>(this), pod_.containers.size());
   for (ContainerState& state : states_) state = {};
   to_agent_.clear();

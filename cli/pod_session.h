@@ -50,6 +50,9 @@ class PodSessionHost {
   virtual void SendToNode(NodeFrameType type, uint16_t pod, const std::string& payload) = 0;
   // A line for whoever asked for logs.
   virtual void Log(const PodSession& pod, const std::string& line) = 0;
+  // A line of output of a container that has a prefix, without its end and the prefix.
+  virtual void OnLine(const PodSession& pod, size_t container, bool is_stderr,
+                      const std::string& line) = 0;
   // For the first time since the pod was started.
   virtual void OnContainerStarted(const PodSession& pod) = 0;
   // A container has ended, or could not be started; its init may start it again.
@@ -80,6 +83,9 @@ class PodSession final : private AgentHandler {
   // To the containers, if some run; at the grace period's end the pod is stopped. The second time,
   // or before the first runs: at once. Nothing is started again.
   void Signal(int signal);
+  // For good: as Signal does at first, with this grace period instead of the pod's own if there is
+  // one; later it can only become shorter.
+  void AskToEnd(std::optional<std::chrono::milliseconds> grace);
   // Stops the pod, with this result unless there is one. It is not started again.
   void Stop(int exit_status, const std::string& error);
   void SendStop();
@@ -99,6 +105,10 @@ class PodSession final : private AgentHandler {
   const std::optional<SessionResult>& result() const { return result_; }
   // Whether the result is a container's, which OnContainerEnded has told.
   bool result_is_told() const { return result_is_told_; }
+  bool leaving() const { return leaving_; }
+  bool gone() const { return ended_; }  // so the node says: nothing of it is left there
+  // Of its containers, and of the pod as a whole.
+  uint32_t restarts() const { return all_restarts_; }
   // There is a result, and nothing more will run.
   bool over() const { return result_.has_value() && !WillRestart(); }
 
@@ -106,10 +116,10 @@ class PodSession final : private AgentHandler {
   void OnAgentHello() override {}
   void OnStarted(size_t container) override;
   void OnStdout(size_t container, std::span<const std::byte> bytes) override {
-    Output(container, out_, bytes, &states_[container].out_line);
+    Output(container, false, bytes);
   }
   void OnStderr(size_t container, std::span<const std::byte> bytes) override {
-    Output(container, err_, bytes, &states_[container].err_line);
+    Output(container, true, bytes);
   }
   void OnExited(size_t container, uint32_t status) override;
   void OnFailed(size_t container, uint32_t status, const std::string& text) override;
@@ -125,8 +135,7 @@ class PodSession final : private AgentHandler {
     uint64_t end_order = 0;               // of that end, among all ends of the pod
   };
 
-  void Output(size_t container, OutputSink* sink, std::span<const std::byte> bytes,
-              std::string* line);
+  void Output(size_t container, bool is_stderr, std::span<const std::byte> bytes);
   void FlushLines(size_t container);
   void EndContainer(size_t container, int exit_status, const std::string& error);
   void SendToAgent(const std::string& message);
@@ -156,8 +165,9 @@ class PodSession final : private AgentHandler {
   int signal_ = 0;        // the first that came
   std::optional<SessionResult> result_;
   bool result_is_told_ = false;
-  bool done_ = false;  // the guest says that all of its containers have ended for good
-  uint32_t restarts_ = 0;
+  bool done_ = false;       // the guest says that all of its containers have ended for good
+  uint32_t restarts_ = 0;   // since it last ran for long
+  uint32_t all_restarts_ = 0;
   std::optional<Clock::time_point> started_at_;
   std::optional<Clock::time_point> run_deadline_;
   std::optional<Clock::time_point> kill_deadline_;

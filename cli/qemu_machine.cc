@@ -147,8 +147,8 @@ std::vector<std::string> QemuArguments(const NodeMachineConfig& config) {
     out.insert(out.end(), words.begin(), words.end());
   };
   add(MachineArguments(config));
-  add({"-smp", "1", "-m", std::to_string(config.memory / kMiB) + "M", "-nodefaults",
-       "-no-user-config", "-display", "none", "-no-reboot", "-chardev",
+  add({"-smp", std::to_string(config.cpus), "-m", std::to_string(config.memory / kMiB) + "M",
+       "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-chardev",
        "socket,id=com1,fd=" + serial, "-serial", "chardev:com1", "-chardev",
        "socket,id=node,fd=" + channel});
   if (config.com2) {

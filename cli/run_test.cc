@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -40,6 +41,7 @@ class RunTest : public testing::Test {
       }
     }
     fs::create_directory(work_.path() + "/tmp");
+    fs::create_directory(work_.path() + "/run");
     std::ofstream(work_.path() + "/kernel") << MakeTestKernel();
     std::ofstream(work_.path() + "/image") << MakeTestImage();
     OciLayoutWriter writer(layout());
@@ -85,7 +87,9 @@ class RunTest : public testing::Test {
     command.arguments.insert(command.arguments.end(), words.begin(), words.end());
     command.environment = {"BULKHEAD_FILES=" + work_.path() + "/files",
                            "BULKHEAD_CACHE=" + work_.path() + "/cache",
-                           "TMPDIR=" + work_.path() + "/tmp", "BULKHEAD_FAKE_NODE=" + mode,
+                           "TMPDIR=" + work_.path() + "/tmp",
+                           "XDG_RUNTIME_DIR=" + work_.path() + "/run",
+                           "BULKHEAD_FAKE_NODE=" + mode,
                            "BULKHEAD_FAKE_NODE_PID=" + pid_file()};
     return command;
   }
@@ -108,6 +112,33 @@ class RunTest : public testing::Test {
     absl::StatusOr<CommandResult> result = RunCommand(MakeCommand(mode, words, "up"), {});
     EXPECT_TRUE(result.ok()) << result.status();
     return result.value_or(CommandResult());
+  }
+  // A command that talks to a node.
+  CommandResult Talk(const std::vector<std::string>& words) {
+    Command command = MakeCommand("", {});
+    command.arguments = {"cli/bulkhead_alone"};
+    command.arguments.insert(command.arguments.end(), words.begin(), words.end());
+    absl::StatusOr<CommandResult> result = RunCommand(command, {});
+    EXPECT_TRUE(result.ok()) << result.status();
+    return result.value_or(CommandResult());
+  }
+  // Waits until the node's process has ended; false: it does not.
+  bool NodeEnds() const {
+    const int pid = std::atoi(ReadFile(pid_file(), 32).value_or("0").c_str());
+    for (int i = 0; i < 200; ++i) {
+      if (pid == 0 || kill(pid, 0) != 0) return true;
+      poll(nullptr, 0, 50);
+    }
+    return false;
+  }
+  // The process that keeps the node, whose child it is.
+  int Keeper() const {
+    const std::string node = ReadFile(pid_file(), 32).value_or("");
+    std::ifstream status("/proc/" + node + "/status");
+    for (std::string word; status >> word;) {
+      if (word == "PPid:") return status >> word ? std::atoi(word.c_str()) : 0;
+    }
+    return 0;
   }
   // A document with one pod that runs the app once.
   std::string Manifest(const std::string& name, const std::string& more = "") const {
@@ -438,6 +469,106 @@ TEST_F(RunTest, UpSaysWhatTheNodeCannotDo) {
   const std::string busy = "    resources: {requests: {cpu: 600m}}\n";
   ExpectFailure(Up("pods", {Manifest("a", busy) + Manifest("b", busy)}), {"1200m", "1000m"});
   ExpectFailure(Up("pods", {}, {"/nowhere.yaml"}), {"/nowhere.yaml"});
+}
+
+TEST_F(RunTest, DetachedNodeFromStartToEnd) {
+  const CommandResult none = Talk({"ps"});
+  EXPECT_EQ(none.status, 0);
+  EXPECT_TRUE(none.output.starts_with("no node is running")) << none.output;
+  const CommandResult up = Up("keep", {Manifest("web") + Manifest("db")}, {"--detach"});
+  ASSERT_EQ(up.status, 0) << up.errors;
+  EXPECT_EQ(up.errors, "");
+  const std::string ps = Talk({"ps"}).output;
+  EXPECT_TRUE(up.output.starts_with(ps.substr(0, ps.find("web")))) << up.output;
+  for (const char* line : {"NODE  POD  CONTAINERS  STATUS   RESTARTS  AGE\n",
+                           "node  web  main        Running  0         "}) {
+    EXPECT_NE(ps.find(line), std::string::npos) << ps;
+  }
+  EXPECT_NE(Talk({"ps", "--format", "json"}).output.find("\"status\": \"Running\""),
+            std::string::npos);
+
+  const CommandResult logs = Talk({"logs", "web"});
+  EXPECT_EQ(logs.output, "first\nsecond\n");
+  EXPECT_EQ(logs.errors, "to stderr\n");
+  EXPECT_EQ(Talk({"logs", "--tail", "2", "db/main"}).output, "second\n");
+  const CommandResult top = Talk({"top", "--once", "db"});
+  EXPECT_EQ(top.output,
+            "node node: memory 512.0 MiB of 1024.0 MiB, hypervisor 1.0 MiB\n"
+            "POD  CPU(ms)  CPU(%)  GUEST     USED  PAGE-TABLES  VMM\n"
+            "db   500      25.0    64.0 MiB  -     -            768 KiB\n");
+
+  ExpectFailure(Talk({"logs", "absent"}), {"no pod 'absent'", "web, db"}, 1);
+  ExpectFailure(Talk({"logs", "web/absent"}), {"no container 'absent'", "main"}, 1);
+  ExpectFailure(Talk({"stop", "web", "absent"}), {"no pod 'absent'", "web, db"}, 1);
+  ExpectFailure(Talk({"top", "--once", "absent"}), {"no pod 'absent'", "web, db"}, 1);
+  ExpectFailure(Up("keep", {Manifest("web")}, {"--detach"}), {"there already", "bulkhead down"});
+
+  EXPECT_EQ(Talk({"stop", "web"}).output, "web\n");
+  const std::string stopped = Talk({"ps"}).output;
+  EXPECT_NE(stopped.find("web  main        Error"), std::string::npos) << stopped;
+  EXPECT_NE(stopped.find("db   main        Running"), std::string::npos) << stopped;
+  EXPECT_EQ(Talk({"logs", "-f", "web"}).output, "first\nsecond\nunfinished\n");
+
+  EXPECT_EQ(Talk({"down"}).output, "node node is down\n");
+  EXPECT_TRUE(NodeEnds());
+  EXPECT_EQ(Talk({"down"}).output, "node node is not there; nothing to do\n");
+  ExpectFailure(Talk({"logs", "web"}), {"there is no node node", "up --detach"}, 1);
+  EXPECT_TRUE(fs::is_empty(work_.path() + "/run/bulkhead"));
+}
+
+TEST_F(RunTest, DetachedNodeWhosePodsHaveEndedStays) {
+  ASSERT_EQ(Up("keep-job", {Manifest("good") + Manifest("bad")}, {"-d", "--name", "n2"}).status, 0);
+  const std::string ps = Talk({"ps", "--name", "n2"}).output;
+  EXPECT_NE(ps.find("good  main        Completed"), std::string::npos) << ps;
+  EXPECT_NE(ps.find("bad   main        Error"), std::string::npos) << ps;
+  EXPECT_NE(Talk({"logs", "--name", "n2", "bad"}).errors.find("exit status 1"), std::string::npos);
+  EXPECT_EQ(Talk({"down", "--name", "n2"}).status, 0);
+  EXPECT_TRUE(NodeEnds());
+}
+
+TEST_F(RunTest, DetachNeedsAllPods) {
+  ExpectFailure(Up("keep-not-started", {Manifest("a") + Manifest("b")}, {"--detach"}),
+                {"pod b", "no memory", "taken down"});
+  ExpectFailure(Up("fatal", {Manifest("a")}, {"--detach"}), {"this machine has no AMD-V"});
+  EXPECT_TRUE(NodeEnds());
+  EXPECT_TRUE(Talk({"ps"}).output.starts_with("no node is running"));
+}
+
+TEST_F(RunTest, StubbornPodsOfADetachedNode) {
+  ASSERT_EQ(Up("keep-stubborn", {Manifest("a") + Manifest("b")}, {"--detach"}).status, 0);
+  EXPECT_EQ(Talk({"stop", "--time", "0", "a"}).status, 0);
+  EXPECT_EQ(Talk({"down", "--time", "1"}).status, 0);
+  EXPECT_TRUE(NodeEnds());
+}
+
+TEST_F(RunTest, KilledKeeperTakesItsNodeWithIt) {
+  ASSERT_EQ(Up("keep", {Manifest("a")}, {"--detach"}).status, 0);
+  ASSERT_EQ(kill(Keeper(), SIGKILL), 0);
+  EXPECT_TRUE(NodeEnds());
+  const CommandResult ps = Talk({"ps"});
+  EXPECT_NE(ps.errors.find("node node is gone"), std::string::npos) << ps.errors;
+  EXPECT_TRUE(ps.output.starts_with("no node is running")) << ps.output;
+  ASSERT_EQ(Up("keep", {Manifest("a")}, {"--detach"}).status, 0);
+  EXPECT_EQ(Talk({"down"}).status, 0);
+  EXPECT_TRUE(NodeEnds());
+  // What only a later start would remove.
+  fs::remove_all(work_.path() + "/tmp");
+  fs::create_directory(work_.path() + "/tmp");
+}
+
+TEST_F(RunTest, NodeThatDiesIsStillThereToBeAsked) {
+  ASSERT_EQ(Up("keep", {Manifest("a")}, {"--detach"}).status, 0);
+  const int node = std::atoi(ReadFile(pid_file(), 32)->c_str());
+  ASSERT_EQ(kill(node, SIGKILL), 0);
+  EXPECT_TRUE(NodeEnds());
+  std::string ps;
+  for (int i = 0; i < 100 && ps.find("Failed") == std::string::npos; ++i) {
+    ps = Talk({"ps"}).output;
+  }
+  EXPECT_NE(ps.find("Failed"), std::string::npos) << ps;
+  EXPECT_NE(ps.find("Unknown"), std::string::npos) << ps;
+  EXPECT_EQ(Talk({"logs", "a"}).output, "first\nsecond\n");
+  EXPECT_EQ(Talk({"down"}).status, 0);
 }
 
 TEST_F(RunTest, ProgressOnATerminal) {

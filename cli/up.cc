@@ -8,6 +8,7 @@
 
 #include "cli/failure.h"
 #include "cli/files.h"
+#include "cli/keeper/node_keeper.h"
 #include "cli/manifest/manifest.h"
 #include "cli/node_run.h"
 #include "control/node_frame.h"
@@ -16,7 +17,6 @@ namespace bulkhead {
 namespace {
 
 constexpr size_t kMaxManifest = size_t{2} << 20;  // bytes: more than is parsed
-constexpr uint32_t kNodeCpu = 1000;               // thousandths: nodes have one so far
 
 absl::StatusOr<std::vector<PodRequest>> ReadPods(const std::vector<std::string>& files) {
   std::vector<PodRequest> pods;
@@ -41,17 +41,18 @@ absl::StatusOr<std::vector<PodRequest>> ReadPods(const std::vector<std::string>&
   return pods;
 }
 
-absl::Status CheckNode(const std::vector<PodRequest>& pods) {
+absl::Status CheckNode(const std::vector<PodRequest>& pods, uint32_t cpus) {
   if (pods.empty()) return Failure("there is no pod in what was given; add a manifest of one");
   if (pods.size() > kMaxNodePods) {
     return Failure(pods.size(), " pods are too many for one node, which takes ", kMaxNodePods,
                    "; give fewer");
   }
-  uint32_t requested = 0;
+  const uint64_t node_cpu = uint64_t{cpus} * 1000;  // thousandths
+  uint64_t requested = 0;
   for (const PodRequest& pod : pods) requested += pod.cpu_request;
-  if (requested > kNodeCpu) {
-    return Failure("the pods request ", requested, "m of CPU, and the node has ", kNodeCpu,
-                   "m; request less");
+  if (requested > node_cpu) {
+    return Failure("the pods request ", requested, "m of CPU, and the node has ", node_cpu,
+                   "m; request less, or give it more with --cpus");
   }
   return absl::OkStatus();
 }
@@ -83,16 +84,31 @@ std::vector<SessionPod> SessionPods(const std::vector<PodRequest>& pods) {
   return out;
 }
 
+void Detach(const NodeHome& home, Detachment* detachment, const RunContext& context) {
+  if (context.progress != nullptr) context.progress->Finish();
+  detachment->Complete(home.path() + "/stderr");
+}
+
 }  // namespace
 
 absl::StatusOr<SessionResult> UpPods(const UpOptions& options, const std::string& program,
-                                     const RunContext& context) {
+                                     const RunContext& context, Detachment* detachment) {
   BULKHEAD_ASSIGN_OR_RETURN(const std::vector<PodRequest> pods, ReadPods(options.files));
-  BULKHEAD_RETURN_IF_FAILED(CheckNode(pods));
+  BULKHEAD_RETURN_IF_FAILED(CheckNode(pods, options.cpus));
   SessionOptions session;
   session.pods = SessionPods(pods);
   session.several = true;
   session.stdin_fd = -1;
+  session.detached = detachment != nullptr;
+  std::unique_ptr<NodeKeeper> keeper;
+  if (!options.name.empty()) {
+    std::function<void(const NodeHome&)> on_started;
+    if (detachment != nullptr) {
+      on_started = [&](const NodeHome& home) { Detach(home, detachment, context); };
+    }
+    BULKHEAD_ASSIGN_OR_RETURN(keeper, NodeKeeper::Create(options.name, std::move(on_started)));
+    session.watcher = keeper.get();
+  }
   return RunNode(options, pods, options.memory, session, program, context);
 }
 

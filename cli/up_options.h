@@ -25,6 +25,7 @@ class UpOptionParser {
   UpOptions up_;
   NodeOptionParser node_;
   std::string memory_;
+  int64_t cpus_ = 1;
 };
 
 }  // namespace bulkhead

@@ -20,7 +20,7 @@
 namespace bulkhead {
 
 inline constexpr uint32_t kNodeFrameMagic = 0x314b4842;  // "BHK1"
-inline constexpr uint32_t kNodeProtocolVersion = 1;
+inline constexpr uint32_t kNodeProtocolVersion = 2;
 inline constexpr uint32_t kNodeFrameMaxPayload = 32 * 1024;  // bytes
 // What the node may have under way that the other side has not said it has taken (kTaken): bytes of
 // frames, headers included, and frames. Links such as QEMU's console port drop what the other side
@@ -44,12 +44,14 @@ enum class NodeFrameType : uint8_t {
   kPodEnded = 6,     // PodEnd as u32, then text that says why
   kNodeEnded = 7,    // the node is about to power off
   kNodeError = 8,    // text: the node cannot go on; it powers off
+  kStats = 9,        // the answer to kStatsRequest (control/node_stats.h)
   // To the node.
-  kAgentInput = 32,  // bytes to the pod's guest agent
-  kPodStop = 33,     // end the pod at once
-  kTaken = 34,       // u32 bytes, u32 frames: taken since the last kTaken
-  kPodStart = 35,    // start a pod again that has ended
-  kNodeLeave = 36,   // a node that stays when its pods have ended powers off then after all
+  kAgentInput = 32,    // bytes to the pod's guest agent
+  kPodStop = 33,       // end the pod at once
+  kTaken = 34,         // u32 bytes, u32 frames: taken since the last kTaken
+  kPodStart = 35,      // start a pod again that has ended
+  kNodeLeave = 36,     // a node that stays when its pods have ended powers off then after all
+  kStatsRequest = 37,  // asks for one kStats; those not answered yet get one answer together
 };
 
 struct NodeFrameHeader {

@@ -373,6 +373,11 @@ uint64_t Pod::CpuTicks() const { return UsageOf(process_).ticks; }
 
 uint64_t Pod::VmmMemory() const { return UsageOf(process_).peak - guest_memory_ + held_; }
 
+uint64_t Pod::VmmMemoryNow() const {
+  const uint64_t all = UsageOf(process_).used + held_;
+  return all - std::min(all, guest_memory_);  // its guest's may have been given back already
+}
+
 bool Pod::process_ended() const {
   if (!running()) return false;
   const abi::Answer status =

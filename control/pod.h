@@ -66,6 +66,9 @@ class Pod {
   // What the VMM has used at most beyond the guest's memory, in bytes: its process, and what the
   // supervisor holds for it.
   uint64_t VmmMemory() const;
+  // The same at this moment, and the guest's memory.
+  uint64_t VmmMemoryNow() const;
+  uint64_t guest_memory() const { return guest_memory_; }
   // The time that guest and VMM have had, in counter ticks.
   uint64_t CpuTicks() const;
 

@@ -8,6 +8,7 @@
 #include "base/align.h"
 #include "control/log.h"
 #include "control/machine.h"
+#include "control/node_stats.h"
 #include "hypervisor/abi/calls.h"
 #include "runtime/runtime.h"
 
@@ -165,12 +166,15 @@ void Supervisor::GatherSeeds() {
   }
 }
 
+uint64_t Supervisor::Nanoseconds(uint64_t ticks) const {
+  constexpr uint64_t kSecond = 1'000'000'000;
+  return ticks / info_.counter_hz * kSecond + ticks % info_.counter_hz * kSecond / info_.counter_hz;
+}
+
 uint64_t Supervisor::WallClock() const {
   if (info_.wall_clock != 0) return info_.wall_clock;
   const uint64_t clock = machine::ReadClock();
-  const uint64_t now = Now();
-  const uint64_t elapsed = now / info_.counter_hz * 1'000'000'000 +
-                           now % info_.counter_hz * 1'000'000'000 / info_.counter_hz;
+  const uint64_t elapsed = Nanoseconds(Now());
   return clock > elapsed ? clock - elapsed : 0;
 }
 
@@ -271,6 +275,9 @@ bool Supervisor::HandleFrame(NodeFrameType type, uint16_t pod, std::span<const s
       if (pods_[pod].running() || !not_started_[pod].view().empty()) return false;
       StartPod(pod, pods_[pod].name());
       return true;
+    case NodeFrameType::kStatsRequest:
+      stats_wanted_ = true;
+      return payload.empty();
     case NodeFrameType::kNodeLeave:
       stay_ = false;
       return true;
@@ -319,6 +326,34 @@ void Supervisor::LogReturned() {
   Log(line.view());
 }
 
+void Supervisor::SendStats() {
+  const size_t size = sizeof(NodeStats) + pod_count_ * sizeof(PodStats);
+  if (channel_.Room() < size) return;
+  static std::array<std::byte, kMaxNodeStats> payload;
+  const Usage usage = UsageOf(abi::kSelf);
+  const NodeStats node = {.version = kNodeStatsVersion,
+                          .pods = pod_count_,
+                          .time = Nanoseconds(Now()),
+                          .memory = usage.limit,
+                          .memory_used = usage.used,
+                          .hypervisor = info_.hypervisor_bytes};
+  std::memcpy(payload.data(), &node, sizeof(node));
+  for (uint16_t i = 0; i < pod_count_; ++i) {
+    const Pod& pod = pods_[i];
+    PodStats stats = {};
+    if (pod.running()) {
+      stats = {.cpu = Nanoseconds(pod.CpuTicks()),
+               .guest = pod.guest_memory(),
+               .guest_used = kStatsUnknown,
+               .page_tables = kStatsUnknown,
+               .vmm = pod.VmmMemoryNow()};
+    }
+    std::memcpy(payload.data() + sizeof(node) + i * sizeof(stats), &stats, sizeof(stats));
+  }
+  stats_wanted_ =
+      !channel_.Send(NodeFrameType::kStats, 0, std::span<const std::byte>(payload).first(size));
+}
+
 uint64_t Supervisor::WaitForWork(uint64_t deadline) {
   if (const uint32_t interval = PollInterval(); interval != 0) {
     deadline = std::min(deadline, Now() + interval * info_.counter_hz / 1'000'000);
@@ -350,6 +385,7 @@ void Supervisor::Serve() {
       return;
     }
     turns_.Run([this](uint16_t index) { return ServePod(index); });
+    if (stats_wanted_) SendStats();
     channel_.Flush();
     // With a full queue the link's next interrupt brings us back, or its interval.
   }

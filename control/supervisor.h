@@ -65,6 +65,7 @@ class Supervisor final : private NodeChannel::Handler, private NodeLink {
   uint64_t WallClock() const;
   // All that the firmware lists.
   void StartCpus();
+  uint64_t Nanoseconds(uint64_t ticks) const;
   void StartPods();
   void StartPod(uint16_t index, std::string_view name);
   // Says so, once the channel has room; false: it has none.
@@ -80,6 +81,8 @@ class Supervisor final : private NodeChannel::Handler, private NodeLink {
   // Whether what the pods had is back, once the last has been taken apart.
   void LogReturned();
   void LogUsage(const Pod& ended);
+  // Once the channel has room.
+  void SendStats();
   void Report(std::string_view error);
   void ReportBrokenChannel();
   // Sends what is queued and that the node ends; waits until it is all sent, while it goes on.
@@ -108,6 +111,7 @@ class Supervisor final : private NodeChannel::Handler, private NodeLink {
   uint16_t pod_count_ = 0;
   uint16_t busy_pods_ = 0;  // that have not ended, or whose end has not been said
   PodTurns turns_;
+  bool stats_wanted_ = false;
   bool stay_ = false;  // though every pod has ended: some may be started again
 };
 

@@ -103,6 +103,7 @@ class TestNode : private NodeFrameHandler {
   void OnLog(uint16_t pod, const std::string& line) override;
   void OnAgentCredit(uint16_t pod, uint32_t bytes) override;
   void OnPodEnded(uint16_t pod, PodEnd end, const std::string& text) override;
+  void OnStats(const NodeStats&, std::span<const PodStats>) override {}
   void OnNodeEnded() override { node_ended_ = true; }
   void OnNodeError(const std::string& text) override { node_error_ = text; }
 
