@@ -2,6 +2,9 @@
 # Copyright The Bulkhead Authors
 """KVM and Xen as they come from Debian, run as tools/bench runs Bulkhead."""
 
+import copy
+import dataclasses
+import gzip
 import os
 import re
 import subprocess
@@ -10,7 +13,8 @@ import rows
 from machine import BenchError
 
 # Beside which programs' libraries are looked for, in the peers' tree.
-LIBRARIES = ("usr/lib/{triplet}", "lib/{triplet}", "usr/lib", "usr/lib/{triplet}/pulseaudio")
+LIBRARIES = ("usr/lib/{triplet}", "lib/{triplet}", "usr/lib", "usr/lib/{triplet}/pulseaudio",
+             "usr/lib/xen-4.17/lib/{triplet}")
 TRIPLETS = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 
 
@@ -51,13 +55,14 @@ class Tree:
         if loader:
             # There it is a link, and an absolute one.
             self.files[loader.lstrip("/")] = os.path.join(
-                self.root, self._find(os.path.basename(loader)))
+                self.root, self.find(os.path.basename(loader)))
         for library in libraries:
-            place = self._find(library)
+            place = self.find(library)
             if place not in self.files:
                 self.add_program(place)
 
-    def _find(self, library):
+    def find(self, library):
+        """A library's path in the tree."""
         for place in self._places:
             if os.path.exists(os.path.join(self.root, place, library)):
                 return os.path.join(place, library)
@@ -125,6 +130,9 @@ def initramfs(bench, tree, init, extra):
     return bench.file(init + ".cpio", archive({**contents, **extra}))
 
 
+XEN = "usr/lib/xen-4.17/bin/"
+XEN_MEMORY = 1536  # MiB: DOM0_MEMORY, and guests
+DOM0_MEMORY = 768
 KVM_MEMORY = 1024  # MiB of the machine: kernel, initramfs, VMM and one guest of 256
 
 
@@ -149,4 +157,42 @@ def kvm(bench, tree, guest):
     return bench.run_plain(
         [*bench.kind.node, "-m", f"{KVM_MEMORY}M", "-kernel", unpacked(bench, tree.kernel()),
          "-initrd", image, "-append", "console=ttyS0 quiet loglevel=4 panic=-1"],
+        lambda line: line == "peer-done")
+
+
+def guest_config(name, memory, kernel, command_line, more=""):
+    """For xl. The time-stamp counter must be the machine's: emulated, it counts something else."""
+    return (f'name="{name}"\ntype="pvh"\nvcpus=1\nmemory={memory}\nkernel="{kernel}"\n'
+            f'cmdline="{command_line}"\ntsc_mode="native"\non_poweroff="preserve"\n'
+            f'on_reboot="preserve"\non_crash="preserve"\n{more}').encode()
+
+
+def xen(bench, tree, guest):
+    """What the machine prints that runs Xen. `guest`: kernel, initramfs, command line."""
+    kernel, userspace, command_line = guest
+    tree.add_program("usr/bin/busybox", "bin/busybox")
+    tree.files["bin/sh"] = tree.files["bin/busybox"]
+    for name in ("xl", "xenstored", "xen-init-dom0", "xenconsoled"):
+        tree.add_program(XEN + name)
+    tree.add_program("usr/bin/xenstore-watch")
+    tree.add_program(tree.find("libgcc_s.so.1"))  # pthread_cancel loads it
+    modules = tree.modules(["xen_privcmd", "xen_evtchn", "xen_gntdev", "xen_gntalloc", "xenfs"])
+    for module in modules:
+        tree.files["modules/" + os.path.basename(module)] = module
+    image = initramfs(bench, tree, "xen_init", {
+        "modules/list": "".join(os.path.basename(module) + "\n" for module in modules).encode(),
+        "kernel": bench.read(kernel), "initramfs": bench.read(userspace),
+        "testguest": bench.read(bench.built(bench.kind.testguest)),
+        "exits.cfg": guest_config("exits", 32, "/testguest", "testguest.mode=measure"),
+        "boot.cfg": guest_config("boot", 256, "/kernel", command_line, 'ramdisk="/initramfs"\n')})
+    hypervisor = bench.file("xen", gzip.decompress(
+        bench.read(os.path.join(tree.root, "boot/xen-4.17-amd64.gz"))))
+    # Xen 4.17 turns SMAP on in a way that QEMU 7.2 does not emulate.
+    machine = copy.copy(bench)
+    machine.kind = dataclasses.replace(bench.kind, processor=bench.kind.processor + ",smap=off")
+    return machine.run_plain(
+        [*bench.kind.node, "-m", f"{XEN_MEMORY}M", "-kernel", hypervisor, "-append",
+         f"com1=115200,8n1 console=com1 dom0_mem={DOM0_MEMORY}M loglvl=warning guest_loglvl=all "
+         "noreboot",
+         "-initrd", f"{unpacked(bench, tree.kernel())} console=hvc0 quiet loglevel=4,{image}"],
         lambda line: line == "peer-done")
