@@ -32,7 +32,6 @@ NOT_MEASURED = (
 )
 NO_DEVICE = "a PVH guest has no device model"
 NO_VMM = "no hypervisor"
-LEAST_AGREEMENT = 100  # a row's two values differ by less than one part in so many
 
 
 def exit_rows(measured, missing):
@@ -121,16 +120,3 @@ def measure(kind, root, verbose):
         runs = {system: [pool.submit(run, system) for _ in range(2)]
                 for system in ("kvm", "xen", "bulkhead", "bare")}
         return {system: [future.result() for future in futures] for system, futures in runs.items()}
-
-
-def disagreements(results):
-    """What differs too much between the two runs, a line each."""
-    found = []
-    for system, (first, second) in results.items():
-        for name, _, unit, _ in ROWS:
-            one, two = first[name], second[name]
-            if unit == "instructions" and (isinstance(one, int) or isinstance(two, int)):
-                if not (isinstance(one, int) and isinstance(two, int)) or \
-                        abs(one - two) * LEAST_AGREEMENT >= max(one, two, 1):
-                    found.append(f"{system} {name}: {one} and {two}")
-    return found

@@ -9,6 +9,22 @@ COLOURS = {"bulkhead": "#1b6ca8", "kvm": "#d1495b", "xen": "#8d8d8d"}
 BEGIN, END = "<!-- begin: written by tools/bench --peers -->", "<!-- end -->"
 WIDTH, LEFT, BAR, GAP = 760, 290, 14, 16
 
+AGREEMENT = 100  # two runs' counts differ by less than one part in so many
+
+
+def disagreements(results, rows):
+    """What differs too much between two runs, a line each. `results`: system to two dictionaries of
+    row to number or reason. Bytes are not counted by a clock, and may differ."""
+    found = []
+    for system, (first, second) in results.items():
+        for name, _, unit, _ in rows:
+            one, two = first[name], second[name]
+            both = isinstance(one, int) and isinstance(two, int)
+            same = abs(one - two) * AGREEMENT < max(one, two) or one == two if both else one == two
+            if unit == "instructions" and not same:
+                found.append(f"{system} {name}: {one} and {two}")
+    return found
+
 
 def cell(value, base, notes):
     """A number, with how many times the bare one it is; a reason becomes a note."""
