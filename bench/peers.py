@@ -144,7 +144,7 @@ def kvm(bench, tree, guest):
     tree.add_program("usr/bin/qemu-system-x86_64")
     for name in ("bios-microvm.bin", "kvmvapic.bin"):
         tree.add("usr/share/seabios/" + name if name.startswith("bios") else "usr/share/qemu/" + name)
-    for name in ("linuxboot_dma.bin", "pvh.bin"):
+    for name in ("linuxboot_dma.bin", "pvh.bin", "qboot.rom"):
         tree.add("usr/share/qemu/" + name)
     modules = tree.modules(["kvm_amd"])
     for module in modules:
