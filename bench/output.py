@@ -76,3 +76,28 @@ def memory(lines):
         if match:
             return tuple(int(number) for number in match.groups())
     return None
+
+
+def numbers(lines, *names):
+    """`NAME N` lines as a dictionary, the last of each name; N may be signed or hexadecimal."""
+    found = {}
+    for line in lines:
+        match = re.search(r"(\S+) (-?\d+|0x[0-9a-f]+)$", line)
+        if match and match[1] in names:
+            found[match[1]] = int(match[2], 0)
+    return found
+
+
+def peer_parts(lines):
+    """What a peer printed before and after its second guest, Linux, began."""
+    middle = lines.index("boot-begins") if "boot-begins" in lines else len(lines)
+    return lines[:middle], lines[middle:]
+
+
+def peer_boot(lines):
+    """Instructions from the start of the VMM to the guest's first in user space: the guest's
+    counter is the machine's and an offset, modulo 2**64. None: something is not there."""
+    stamps = {**measured(lines), **numbers(lines, "tsc-offset")}
+    if not {"vmm-start", "userspace", "tsc-offset"} <= set(stamps):
+        return None
+    return (stamps["userspace"] - stamps["tsc-offset"] - stamps["vmm-start"]) % 2**64

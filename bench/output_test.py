@@ -48,6 +48,20 @@ class LinesTest(unittest.TestCase):
         self.assertEqual(output.memory([line]), (3, 4, 5))
         self.assertIsNone(output.memory(["memory: full"]))
 
+    def test_numbers(self):
+        self.assertEqual(output.numbers(["a 5", "b -7", "(XEN) c 0x1f", "a 6", "d 1"], "a", "b", "c"),
+                         {"a": 6, "b": -7, "c": 31})
+
+    def test_peer_parts(self):
+        self.assertEqual(output.peer_parts(["a", "boot-begins", "b"]), (["a"], ["boot-begins", "b"]))
+        self.assertEqual(output.peer_parts(["a"]), (["a"], []))
+
+    def test_peer_boot(self):
+        started = ["measured vmm-start 1000", "(XEN) (d2) measured userspace 700"]
+        self.assertEqual(output.peer_boot(started + ["tsc-offset -1100"]), 800)
+        self.assertEqual(output.peer_boot(started + ["tsc-offset 0xfffffffffffffbb4"]), 800)
+        self.assertIsNone(output.peer_boot(started))
+
 
 if __name__ == "__main__":
     unittest.main()

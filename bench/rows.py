@@ -59,17 +59,26 @@ def run_tool(bench, name, *arguments):
     return made.stdout
 
 
+def cache():
+    return os.environ.get("BULKHEAD_CACHE") or os.path.expanduser("~/.cache/bulkhead")
+
+
+def unpack_kernel(bench, packaged):
+    """The path of a packaged kernel as `bulkhead run` unpacks it."""
+    return run_tool(bench, "bench/unpack_kernel", bench.kind.debian, packaged,
+                    cache()).decode().strip()
+
+
 def linux(bench):
     """The stock kernel as `bulkhead run` unpacks it, and the pods' initramfs with an init that
     tells the time."""
-    cache = os.environ.get("BULKHEAD_CACHE") or os.path.expanduser("~/.cache/bulkhead")
-    packaged = os.path.join(cache, "kernel", bench.kind.debian, "vmlinuz")
+    packaged = os.path.join(cache(), "kernel", bench.kind.debian, "vmlinuz")
     if not os.path.exists(packaged):
         raise BenchError(f"the guest kernel {packaged} is missing; run tools/setup")
-    kernel = run_tool(bench, "bench/unpack_kernel", bench.kind.debian, packaged, cache).decode().strip()
+    kernel = unpack_kernel(bench, packaged)
     initramfs = run_tool(bench, "guest/initramfs/make_initramfs",
                          bench.built("bench/first_instruction_" + bench.kind.cpu),
-                         os.path.join(cache, "kernel", bench.kind.debian, "modules"))
+                         os.path.join(cache(), "kernel", bench.kind.debian, "modules"))
     return kernel, bench.file("initramfs", initramfs)
 
 

@@ -5,7 +5,9 @@
 // on the serial port at 0x3f8, straight to the hardware: no driver, no console, no virtio.
 
 #define SYS_iopl 172
+#define SYS_reboot 169
 #define SERIAL 0x3f8
+#define XEN_DEBUG 0xe9
 
   .text
   .globl _start
@@ -33,18 +35,30 @@ _start:
   jnz 1b
   movq %rdi, %rbx
 
+  movl $SERIAL, %edx
+  call print_line
+  // Xen's PVH guests have no UART; what goes to this port appears in its log.
+  movl $XEN_DEBUG, %edx
+  call print_line
+  // Where there is a way to, end the machine: what started it may wait for that.
+  movl $SYS_reboot, %eax
+  movl $0xfee1dead, %edi
+  movl $672274793, %esi
+  movl $0x4321fedc, %edx
+  syscall
+2:
+  jmp 2b
+
+// The line, its digits from RBX, to port DX.
+print_line:
   leaq text(%rip), %rsi
   leaq text_end(%rip), %rdi
   call print
   movq %rbx, %rsi
   leaq line_end(%rip), %rdi
-  call print
-2:
-  jmp 2b
 
-// Bytes from RSI up to RDI.
+// Bytes from RSI up to RDI to port DX.
 print:
-  movl $SERIAL, %edx
 3:
   movb (%rsi), %al
   outb %al, %dx

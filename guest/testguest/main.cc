@@ -31,6 +31,7 @@ extern "C" [[noreturn]] void TestGuestMain(uint64_t boot) {
   const std::string_view mode = Mode(CommandLine(boot));
   if (mode == "poweroff") PowerOff();
   if (mode == "measure") {
+    MeasurePlatform();
     MeasureExits();
     PowerOff();
   }

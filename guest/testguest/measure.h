@@ -11,6 +11,10 @@ namespace bulkhead::testguest {
 // `-icount shift=0` either is an instruction.
 void MeasureExits();
 
+// The same of what only a whole platform has: a hypercall, a device that the VMM answers for. Says
+// nothing of what is not there.
+void MeasurePlatform();
+
 }  // namespace bulkhead::testguest
 
 #endif  // BULKHEAD_GUEST_TESTGUEST_MEASURE_H_

@@ -20,7 +20,7 @@ fetch_programs() (
   mkdir -p "${dir%/*}"
   work=$(mktemp -d "${dir%/*}/.fetch.XXXXXX")
   trap 'rm -rf "$work"' EXIT
-  say "fetching the programs of guests (packages ${packages[*]}; they are unpacked, not installed)"
+  say "fetching ${packages[*]} and what they need (unpacked, not installed)"
   mkdir -p "$work/debs/partial"
   apt_get "$@" -o "Dir::Cache::archives=$work/debs" install --download-only -y \
     --no-install-recommends "${packages[@]}" || die "cannot download the packages ${packages[*]}"

@@ -46,6 +46,9 @@ inline bool IsAmd() {
   return vendor == 0x68747541 || vendor == 0x6f677948;  // "Auth", "Hygo"
 }
 
+// Whether the machine is one of Xen's (Xen public/arch-x86/cpuid.h).
+inline bool IsXen() { return GetCpuid(0x40000000).ebx == 0x566e6558; }  // "XenV"
+
 inline uint64_t ReadTsc() {
   uint32_t low, high;
   asm volatile("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
