@@ -64,7 +64,7 @@ void SchedulerPick(benchmark::State& state) {
   scheduler.Initialize(1);
   std::vector<std::unique_ptr<Thread>> threads;
   for (int64_t i = 0; i < state.range(0); ++i) {
-    threads.push_back(std::make_unique<Thread>(nullptr, node.root(), 3));
+    threads.push_back(std::make_unique<Thread>(nullptr, node.root(), *node.root().groups, 3));
     scheduler.MakeReady(*threads.back());
   }
   uint64_t now = 0;
@@ -80,9 +80,9 @@ void ChannelRoundTrip(benchmark::State& state) {
   const uint64_t channel = node.Do(Call::kChannelCreate);
   node.Call(server, Call::kChannelReceive, {channel});
   for (auto _ : state) {
-    benchmark::DoNotOptimize(ChooseThread(node.node(), node.machine().now));
+    benchmark::DoNotOptimize(ChooseThread(node.node(), node.node().boot_cpu, node.machine().now));
     node.Call(client, Call::kChannelCall, {channel, 1, 2, 3});
-    benchmark::DoNotOptimize(ChooseThread(node.node(), node.machine().now));
+    benchmark::DoNotOptimize(ChooseThread(node.node(), node.node().boot_cpu, node.machine().now));
     node.Call(server, Call::kChannelReceive, {channel, 4, 5, 6});
   }
 }

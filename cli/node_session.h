@@ -78,7 +78,8 @@ class NodeSession final : private NodeFrameHandler, private PodSessionHost {
 
   void SendToNode(NodeFrameType type, uint16_t pod, const std::string& payload) override;
   void Log(const PodSession& pod, const std::string& line) override;
-  void OnLine(const PodSession& pod, size_t container, bool is_stderr, const std::string& line) override;
+  void OnLine(const PodSession& pod, size_t container, bool is_stderr,
+              const std::string& line) override;
   void OnContainerStarted(const PodSession& pod) override;
   void OnContainerEnded(const PodSession& pod, size_t container,
                         const SessionResult& result) override;

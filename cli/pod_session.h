@@ -165,8 +165,8 @@ class PodSession final : private AgentHandler {
   int signal_ = 0;        // the first that came
   std::optional<SessionResult> result_;
   bool result_is_told_ = false;
-  bool done_ = false;       // the guest says that all of its containers have ended for good
-  uint32_t restarts_ = 0;   // since it last ran for long
+  bool done_ = false;      // the guest says that all of its containers have ended for good
+  uint32_t restarts_ = 0;  // since it last ran for long
   uint32_t all_restarts_ = 0;
   std::optional<Clock::time_point> started_at_;
   std::optional<Clock::time_point> run_deadline_;

@@ -29,7 +29,8 @@ class SessionWatcher {
   virtual void AddDescriptors(std::vector<pollfd>* fds) = 0;
   virtual void Handle(std::span<const pollfd> fds) = 0;
   // A container's line, without its end.
-  virtual void OnLine(const PodSession& pod, size_t container, bool is_stderr, const std::string& line) = 0;
+  virtual void OnLine(const PodSession& pod, size_t container, bool is_stderr,
+                      const std::string& line) = 0;
   // A line about the node or a pod, from wherever: what --verbose shows, and more.
   virtual void OnNodeLine(const std::string& line) = 0;
   virtual void OnPodResult(const PodSession& pod) = 0;

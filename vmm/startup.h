@@ -48,7 +48,7 @@ struct VmmStartup {
   char command_line[kVmmCommandLineCapacity];  // NUL-terminated
 };
 static_assert(sizeof(VmmStartup) ==
-              (19 + 2 * kVmmMaxImages) * 8 + kVmmSeedBytes + kVmmCommandLineCapacity);
+              (19 + uint64_t{2} * kVmmMaxImages) * 8 + kVmmSeedBytes + kVmmCommandLineCapacity);
 
 // Bits of own_event that the supervisor sets.
 inline constexpr uint64_t kVmmInputBit = 1 << 0;    // there is input, or room in the output

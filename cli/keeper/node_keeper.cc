@@ -82,8 +82,8 @@ void NodeKeeper::CheckStart() {
 
 void NodeKeeper::OnLine(const PodSession& pod, size_t container, bool is_stderr,
                         const std::string& line) {
-  logs_[pod.index()].Append({is_stderr ? LogStream::kStderr : LogStream::kStdout,
-                             static_cast<uint8_t>(container), line});
+  logs_[pod.index()].Append(
+      {is_stderr ? LogStream::kStderr : LogStream::kStdout, static_cast<uint8_t>(container), line});
 }
 
 void NodeKeeper::OnNodeLine(const std::string& line) {

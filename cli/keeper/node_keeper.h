@@ -33,7 +33,8 @@ class NodeKeeper final : public SessionWatcher {
   absl::Status OnSession(NodeSession* session) override;
   void AddDescriptors(std::vector<pollfd>* fds) override { server_->AddDescriptors(fds); }
   void Handle(std::span<const pollfd> fds) override;
-  void OnLine(const PodSession& pod, size_t container, bool is_stderr, const std::string& line) override;
+  void OnLine(const PodSession& pod, size_t container, bool is_stderr,
+              const std::string& line) override;
   void OnNodeLine(const std::string& line) override;
   void OnPodResult(const PodSession& pod) override;
   void OnStats(const NodeStats& node, std::span<const PodStats> pods) override;

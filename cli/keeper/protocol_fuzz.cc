@@ -10,7 +10,10 @@
 
 // The first byte says in pieces of what size the stream comes.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace bulkhead;
+  using bulkhead::ControlDecoder;
+  using bulkhead::EncodeRequest;
+  using bulkhead::kControlMaxRequest;
+  using bulkhead::ParseRequest;
   if (size == 0) return 0;
   const size_t piece = size_t{data[0]} + 1;
   const std::string stream(reinterpret_cast<const char*>(data) + 1, size - 1);
