@@ -468,6 +468,11 @@ TEST_F(RunTest, UpSaysWhatTheNodeCannotDo) {
   ExpectFailure(Up("pods", {Manifest("web")}, {"--memory", "100m"}), {"--memory", "100 MiB"});
   const std::string busy = "    resources: {requests: {cpu: 600m}}\n";
   ExpectFailure(Up("pods", {Manifest("a", busy) + Manifest("b", busy)}), {"1200m", "1000m"});
+  // Three of them fit two CPUs by their sum only.
+  ExpectFailure(Up("pods", {Manifest("a", busy) + Manifest("b", busy) + Manifest("c", busy)},
+                   {"--cpus", "2"}),
+                {"pod c", "600m", "none of the node's 2"});
+  ExpectFailure(Up("pods", {Manifest("a")}, {"--cpus", "0"}), {"--cpus", "1 to 255"});
   ExpectFailure(Up("pods", {}, {"/nowhere.yaml"}), {"/nowhere.yaml"});
 }
 

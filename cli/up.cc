@@ -12,6 +12,8 @@
 #include "cli/manifest/manifest.h"
 #include "cli/node_run.h"
 #include "control/node_frame.h"
+#include "control/placement.h"
+#include "hypervisor/abi/types.h"
 
 namespace bulkhead {
 namespace {
@@ -41,20 +43,39 @@ absl::StatusOr<std::vector<PodRequest>> ReadPods(const std::vector<std::string>&
   return pods;
 }
 
+// Each pod stays on one CPU, where the supervisor puts it in this way and order; when one has ended
+// and starts again, it finds no less.
+absl::Status CheckPlaces(const std::vector<PodRequest>& pods, uint32_t cpus) {
+  Placement placement;
+  placement.SetCpus(cpus);
+  std::vector<uint64_t> requested(cpus);  // thousandths
+  for (const PodRequest& pod : pods) {
+    uint64_t& there = requested[placement.Take(std::max(pod.cpu_request, abi::kDefaultWeight))];
+    there += pod.cpu_request;
+    if (there > abi::kWholeCpu) {
+      return Failure("pod ", pod.name, " requests ", pod.cpu_request,
+                     "m of a CPU, and none of the node's ", cpus,
+                     " has as much left; request less, name the pods with the largest requests "
+                     "first, or give the node more with --cpus");
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckNode(const std::vector<PodRequest>& pods, uint32_t cpus) {
   if (pods.empty()) return Failure("there is no pod in what was given; add a manifest of one");
   if (pods.size() > kMaxNodePods) {
     return Failure(pods.size(), " pods are too many for one node, which takes ", kMaxNodePods,
                    "; give fewer");
   }
-  const uint64_t node_cpu = uint64_t{cpus} * 1000;  // thousandths
+  const uint64_t node_cpu = uint64_t{cpus} * abi::kWholeCpu;
   uint64_t requested = 0;
   for (const PodRequest& pod : pods) requested += pod.cpu_request;
   if (requested > node_cpu) {
     return Failure("the pods request ", requested, "m of CPU, and the node has ", node_cpu,
                    "m; request less, or give it more with --cpus");
   }
-  return absl::OkStatus();
+  return CheckPlaces(pods, cpus);
 }
 
 std::vector<SessionPod> SessionPods(const std::vector<PodRequest>& pods) {
