@@ -55,7 +55,10 @@ void PodSession::OnPodEnded(PodEnd end, const std::string& text) {
     std::string what;
     switch (end) {
       case PodEnd::kPoweredOff:
-        what = WithText("the guest powered off before its containers had ended", text);
+        what = WithText(pod_.containers.size() > 1
+                            ? "the guest powered off before its containers had ended"
+                            : "the guest powered off before its container had ended",
+                        text);
         break;
       case PodEnd::kReset: {
         console_.Finish();

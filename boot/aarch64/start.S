@@ -151,6 +151,7 @@ stop:
    first one, which checked what is checked above; of the image it uses only what was loaded, until
    the caches are on. It comes alone: the boot stack is free. */
   .globl StartOther
+  .weak AdoptStack, StartedCpu         /* the hypervisor's; what stands in for it in tests has none */
   .type StartOther, %function
 StartOther:
   msr DAIFSet, #15

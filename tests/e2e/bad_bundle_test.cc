@@ -127,7 +127,7 @@ TEST_P(BadBundle, SeenByTheSupervisor) {
   ExpectSupervisorRefuses(
       BundleWriter().Add("supervisor", supervisor).Add("vmm", "not a program").Finish(),
       "bundle: entry 'vmm': ");
-  ExpectSupervisorRefuses(Programs().Finish(), "bundle: has 0 pods; a node runs 1 to 16");
+  ExpectSupervisorRefuses(Programs().Finish(), "bundle: has 0 pods; a node runs 1 to 128");
 }
 
 TEST_P(BadBundle, PodSeenByTheSupervisor) {

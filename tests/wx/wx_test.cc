@@ -80,6 +80,14 @@ bool Executes(const Mappings& mappings, uint64_t address) {
 bool OfSupervisor(const Mappings& mappings) { return Executes(mappings, kSupervisorText); }
 bool OfVmm(const Mappings& mappings) { return Executes(mappings, kVmmText); }
 
+// On x86_64 other processors start in real mode and turn paging on in one page, mapped where it
+// lies by tables that nobody uses afterwards.
+bool IsStartPage(const Mapping& mapping) {
+  constexpr uint64_t kLowMemoryEnd = 0xa0000;
+  return mapping.address != 0 && mapping.address < kLowMemoryEnd && mapping.length == 4096 &&
+         mapping.rights.execute() && !mapping.rights.write;
+}
+
 std::string Text(const std::vector<std::string>& lines) {
   std::string out;
   for (const std::string& line : lines) out += line + "\n";
@@ -188,12 +196,16 @@ TEST_P(WriteXorExecute, LivePageTables) {
   std::vector<Mappings> spaces;
   size_t supervisors = 0;
   size_t vmms = 0;
+  size_t start_pages = 0;
   Mappings kernel_text, user_text;
   for (const uint64_t root : roots) {
     SCOPED_TRACE(root);
     std::vector<std::string> problems;
-    const Mappings mappings = Walk(memory, root, &problems);
+    Mappings mappings = Walk(memory, root, &problems);
     EXPECT_EQ(Text(problems), "");
+    if (!OfSupervisor(mappings) && !OfVmm(mappings)) {
+      start_pages += std::erase_if(mappings, IsStartPage);
+    }
     EXPECT_EQ(Text(FindBadMappings(mappings)), "");
     EXPECT_TRUE(Executes(mappings, kImageBase));
     supervisors += OfSupervisor(mappings) ? 1 : 0;
@@ -206,8 +218,9 @@ TEST_P(WriteXorExecute, LivePageTables) {
   }
   EXPECT_EQ(supervisors, 1u);
   EXPECT_EQ(vmms, 2u);
-  // And the hypervisor's own.
-  EXPECT_LE(spaces.size(), 4u);
+  // And the hypervisor's own, and where processors start there differently, that one's.
+  EXPECT_EQ(start_pages, processor_.tables.one_root ? 1u : 0u);
+  EXPECT_LE(spaces.size(), 4 + start_pages);
   for (const Mappings& mappings : spaces) {
     EXPECT_EQ(Text(FindWritableAliases(kernel_text, mappings)), "");
     // The hypervisor reaches all memory; processes reach nobody's text to write.
