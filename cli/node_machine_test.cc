@@ -63,6 +63,9 @@ TEST(Qemu, DirectAndUefi) {
   EXPECT_TRUE(Has(words, "virtconsole,chardev=node") && !Has(words, "chardev:node"));
   config.firmware = FirmwareKind::kUefi;
   config.gdb = true;
+  config.cpus = 4;
+  words = QemuArguments(config);
+  EXPECT_TRUE(Has(words, "tcg,thread=single") && Has(words, "4"));
   config.accelerator = Accelerator::kKvm;
   words = QemuArguments(config);
   EXPECT_TRUE(Has(words, "pflash") && Has(words, "/a,,b/esp.img") && Has(words, "accel=kvm"));

@@ -102,8 +102,11 @@ std::vector<std::string> MachineArguments(const NodeMachineConfig& config) {
   }
   const bool kvm = config.accelerator == Accelerator::kKvm;
   // Five-level page tables: QEMU 7.2 has them, the hypervisor's tables have four levels.
-  return {"-machine", kvm ? "q35,accel=kvm" : "q35,accel=tcg", "-cpu",
-          kvm ? "host" : "max,la57=off"};
+  if (kvm) return {"-machine", "q35,accel=kvm", "-cpu", "host"};
+  if (config.cpus == 1) return {"-machine", "q35,accel=tcg", "-cpu", "max,la57=off"};
+  // With a thread for each processor QEMU 7.2 has been seen to enter a guest with its host's
+  // registers; with one thread for all of them it has not.
+  return {"-machine", "q35", "-accel", "tcg,thread=single", "-cpu", "max,la57=off"};
 }
 
 absl::Status MakeSocketPair(UniqueFd* ours, UniqueFd* theirs) {

@@ -19,6 +19,7 @@ namespace {
 
 // At most this much cleaning up before a thread runs; a step is a few microseconds.
 constexpr int kReaperSteps = 8;
+constexpr int kReaperPauses = 64;
 
 }  // namespace
 
@@ -63,6 +64,8 @@ void RunGuest(Node& node, Cpu& cpu, Thread& thread) {
   Vcpu& vcpu = *thread.vcpu;
   if (vcpu.cpu != &cpu) {
     UnloadVcpu(vcpu);
+    // What changed while it ran elsewhere was flushed there.
+    vcpu.arch.FlushGuestTlb();
     vcpu.cpu = &cpu;
   }
   if (thread.stolen != 0) ShowStolenTime(thread, vcpu);
@@ -107,7 +110,9 @@ void Dispatch(Node& node, Cpu& cpu) {
         if (idle) {
           arch::WaitForInterrupt();
         } else {
-          arch::TakeInterrupts();  // cleaning up after a large pod takes long
+          // Cleaning up after a large pod takes long: others get the lock in between.
+          arch::TakeInterrupts();
+          for (int i = 0; i < kReaperPauses; ++i) arch::Pause();
         }
         node.lock.Acquire(cpu);
         continue;

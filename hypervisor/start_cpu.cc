@@ -72,13 +72,16 @@ Result<uint64_t> StartCpu(Node& node, uint64_t hardware_id) {
   }
   if (node.next_cpu_area == abi::kMaxCpus) return Status::kNoHandle;
   if (!arch::CanStartCpus()) return Status::kNotSupported;
-  // One that does not come in time may still come: its area is not another's.
   const Result<Cpu*> made = MakeCpu(node, node.next_cpu_area++);
   if (!made.ok()) return made.status();
   Cpu& cpu = **made;
   cpu.hardware_id = hardware_id;
   BULKHEAD_RETURN_IF_ERROR(arch::StartCpu(cpu));
-  if (!AwaitStart(cpu)) return Status::kTimedOut;
+  if (!AwaitStart(cpu)) {
+    // It may still come, and would take the place of the next: there is none.
+    node.next_cpu_area = abi::kMaxCpus;
+    return Status::kTimedOut;
+  }
   node.cpus[node.cpu_count] = &cpu;
   return uint64_t{node.cpu_count++};
 }

@@ -112,7 +112,7 @@ Status InitializeCpu(Cpu& cpu) {
   cpu.hardware_id = affinities;
   InitializeGic(cpu);
   if (cpu.index == 0) InitializeMessages(g_message_pages);  // they come to the first one
-  return EnableVirtualization();
+  return EnableVirtualization(cpu);
 }
 
 Cpu& CurrentCpu() {

@@ -8,6 +8,7 @@
 #include "arch/aarch64/psci.h"
 #include "arch/log.h"
 #include "arch/upcalls.h"
+#include "arch/vcpu.h"
 
 // boot/aarch64/start.S.
 extern "C" void StartOther();
@@ -38,7 +39,7 @@ extern "C" uint64_t AdoptStack() {
 
 extern "C" [[noreturn]] void StartedCpu() {
   Cpu& cpu = *g_starting;
-  if (InitializeCpu(cpu) != Status::kOk) {
+  if (InitializeCpu(cpu) != Status::kOk && VirtualizationProblem() == nullptr) {
     LogLine("bulkhead: a processor cannot run guests as the first one can; it stays off");
     HaltForever();
   }

@@ -13,8 +13,9 @@
 
 namespace bulkhead::arch {
 
-// kNotSupported: VirtualizationProblem says why.
-Status EnableVirtualization();
+// kNotSupported: VirtualizationProblem says why, or this is not the first processor and not like
+// it.
+Status EnableVirtualization(const Cpu& cpu);
 
 // List registers of a CPU: at most kMaxListRegisters.
 inline constexpr uint32_t kMaxListRegisters = 16;

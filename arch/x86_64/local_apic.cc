@@ -162,6 +162,13 @@ void InitializeLocalApic() {
   Write(kTimer, kTimerVector | (g_deadline_timer ? kTscDeadlineMode : 0));
 }
 
+bool CanReach(uint64_t apic_id) {
+  // The registers in memory have eight bits for it, of which all ones means everybody.
+  constexpr uint64_t kEverybody = 0xff;
+  constexpr uint64_t kEverybodyX2 = ~uint32_t{0};
+  return apic_id < (g_x2apic ? kEverybodyX2 : kEverybody);
+}
+
 void SendInterprocessor(uint64_t apic_id, uint32_t command) {
   if (g_x2apic) {
     // WRMSR to the x2APIC does not wait for stores before it (Intel SDM 3A, 11.12.3).

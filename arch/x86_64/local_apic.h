@@ -24,6 +24,8 @@ void AcknowledgeInterrupt();
 
 // To the local APIC of another CPU. Command: delivery mode and vector, as the lower half of the
 // interrupt command register has them (AMD APM 2, 16.5).
+// Only to one that CanReach.
+bool CanReach(uint64_t apic_id);
 void SendInterprocessor(uint64_t apic_id, uint32_t command);
 inline constexpr uint32_t kInit = 5 << 8 | 1 << 14;
 inline constexpr uint32_t kStartUp = 6 << 8 | 1 << 14;  // with the page's number as the vector

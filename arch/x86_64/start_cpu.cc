@@ -11,6 +11,7 @@
 
 #include "arch/log.h"
 #include "arch/upcalls.h"
+#include "arch/vcpu.h"
 #include "arch/x86_64/local_apic.h"
 #include "arch/x86_64/registers.h"
 #include "base/align.h"
@@ -71,6 +72,7 @@ void FillStartPage(HostPhysical root) {
 bool CanStartCpus() { return g_page != 0; }
 
 Status StartCpu(Cpu& cpu) {
+  if (!CanReach(cpu.hardware_id)) return Status::kNotSupported;
   g_starting = &cpu;
   g_starting_stack = StackTop(cpu.index);
   SendInterprocessor(cpu.hardware_id, kInit);
@@ -85,7 +87,7 @@ Status StartCpu(Cpu& cpu) {
 extern "C" [[noreturn]] void StartedCpu() {
   WriteCr3(Raw(KernelRoot()));
   Cpu& cpu = *g_starting;
-  if (InitializeCpu(cpu) != Status::kOk) {
+  if (InitializeCpu(cpu) != Status::kOk && VirtualizationProblem() == nullptr) {
     LogLine("bulkhead: a processor cannot run guests as the first one can; it stays off");
     HaltForever();
   }

@@ -74,8 +74,9 @@ enum class SystemOperation : uint64_t {
                    // (PSCI); else kNotSupported
   kStartCpu = 8,   // argument0: a processor of the machine, as the firmware's tables name it (local
                    // APIC id, MPIDR); returns the index by which calls name it from then on. The
-                   // first one has index 0. kExists: it runs; kNoHandle: kMaxCpus run; kTimedOut:
-                   // it does not start; kNotSupported: this machine cannot start any
+                   // first one has index 0. kExists: it runs; kTimedOut: it does not start, and
+                   // no other will be started; kNoHandle: so it is, or kMaxCpus run;
+                   // kNotSupported: this machine cannot start it
 };
 inline constexpr uint64_t kMaxLogLength = 256;
 

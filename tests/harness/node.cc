@@ -95,7 +95,9 @@ void TestNode::StartInBochs(const TestNodeOptions& options) {
 
 void TestNode::StartInQemu(const TestNodeOptions& options) {
   const NodeFiles& files = Facts(options.architecture).files;
-  QemuOptions qemu = {.architecture = options.architecture, .memory_mib = options.memory_mib};
+  QemuOptions qemu = {.architecture = options.architecture,
+                      .accelerator = options.accelerator,
+                      .memory_mib = options.memory_mib};
   if (options.uefi) {
     qemu.esp = directory_ / "esp";
     WriteFileOrDie(qemu.esp + "/" + EfiBootFile(options.architecture), ReadFileOrDie(files.loader));

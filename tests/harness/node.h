@@ -52,6 +52,7 @@ struct TestNodeOptions {
   bool com2 = false;        // the node channel over COM2, x86_64 only; else the virtio console
   // In Bochs with this processor, from a CD and over COM2, x86_64 only; empty: in QEMU.
   std::string bochs_cpu = {};
+  std::string accelerator = "tcg";  // as QEMU's -accel takes it
   std::vector<std::string> qemu_arguments = {};
   // Words for the hypervisor's command line; in QEMU, directly.
   std::string command_line = {};

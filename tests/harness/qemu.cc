@@ -27,7 +27,7 @@ std::vector<std::string> MakeArguments(const QemuOptions& options) {
       "-cpu",
       either(options.cpu, DefaultCpu(options.architecture)),
       "-accel",
-      "tcg",
+      options.accelerator,
       "-m",
       std::to_string(options.memory_mib),
       "-nodefaults",

@@ -32,6 +32,7 @@ struct QemuOptions {
   // Empty: what suits the architecture.
   std::string program = {};
   std::string machine = {};
+  std::string accelerator = "tcg";
   std::string cpu = {};
   std::vector<std::string> extra = {};  // more arguments, at the end
 };
