@@ -26,8 +26,7 @@ void HandleTimer();
 void HandleInterrupt(unsigned vector);
 void HandleKick();
 
-// A CPU that StartCpu started comes here, on its own stack, with its arch::Cpu initialized by
-// InitializeCpu still to be done.
+// A CPU that StartCpu started comes here, on its own stack; InitializeCpu is still to be done.
 [[noreturn]] void EnterStartedCpu(Cpu& cpu);
 
 // For the report of the hypervisor's own crash: writes the newest entries of the trace to the log.

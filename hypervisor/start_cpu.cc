@@ -8,7 +8,9 @@
 #include <new>
 #include <span>
 
+#include "arch/log.h"
 #include "arch/upcalls.h"
+#include "arch/vcpu.h"
 #include "base/align.h"
 #include "hypervisor/machine.h"
 
@@ -89,10 +91,14 @@ Result<uint64_t> StartCpu(Node& node, uint64_t hardware_id) {
 void arch::EnterStartedCpu(arch::Cpu& started) {
   Node& node = TheNode();
   auto& cpu = static_cast<bulkhead::Cpu&>(started);
+  if (InitializeCpu(cpu) != Status::kOk && VirtualizationProblem() == nullptr) {
+    LogLine("bulkhead: a processor cannot run guests as the first one can; it stays off");
+    HaltForever();
+  }
   cpu.scheduler.Initialize(node.boot_cpu.scheduler.slice());
   auto awaited = bulkhead::Cpu::Start::kAwaited;
   if (!cpu.start.compare_exchange_strong(awaited, bulkhead::Cpu::Start::kRunning)) {
-    arch::HaltForever();
+    HaltForever();
   }
   node.lock.Acquire(cpu);
   Dispatch(node, cpu);

@@ -6,9 +6,7 @@
 #include "arch/aarch64/start_cpu.h"
 
 #include "arch/aarch64/psci.h"
-#include "arch/log.h"
 #include "arch/upcalls.h"
-#include "arch/vcpu.h"
 
 // boot/aarch64/start.S.
 extern "C" void StartOther();
@@ -37,13 +35,6 @@ extern "C" uint64_t AdoptStack() {
   return StackTop(g_starting->index);
 }
 
-extern "C" [[noreturn]] void StartedCpu() {
-  Cpu& cpu = *g_starting;
-  if (InitializeCpu(cpu) != Status::kOk && VirtualizationProblem() == nullptr) {
-    LogLine("bulkhead: a processor cannot run guests as the first one can; it stays off");
-    HaltForever();
-  }
-  EnterStartedCpu(cpu);
-}
+extern "C" [[noreturn]] void StartedCpu() { EnterStartedCpu(*g_starting); }
 
 }  // namespace bulkhead::arch

@@ -82,10 +82,6 @@ class Builder {
 
 uint64_t Address(const char* symbol) { return reinterpret_cast<uint64_t>(symbol); }
 
-}  // namespace
-
-namespace {
-
 // The hypervisor's, and one page where it lies: with these another processor turns paging on.
 void MakeStartTables(EarlyMemory& early, uint64_t page) {
   EarlyEnvironment environment{early};

@@ -2,7 +2,7 @@
 // Copyright The Bulkhead Authors
 
 // Where other processors begin: in real mode, at the start of a page below 1 MiB into which this is
-// copied (Intel SDM 3A, 9.4.4). StartPage in start_cpu.cc knows what to fill in.
+// copied (Intel SDM 3A, 9.4.4). FillStartPage in start_cpu.cc knows what to fill in.
 
 #define CR4_PAE (1 << 5)
 #define EFER_MSR 0xc0000080

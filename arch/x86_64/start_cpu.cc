@@ -9,9 +9,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "arch/log.h"
 #include "arch/upcalls.h"
-#include "arch/vcpu.h"
 #include "arch/x86_64/local_apic.h"
 #include "arch/x86_64/registers.h"
 #include "base/align.h"
@@ -86,12 +84,7 @@ Status StartCpu(Cpu& cpu) {
 
 extern "C" [[noreturn]] void StartedCpu() {
   WriteCr3(Raw(KernelRoot()));
-  Cpu& cpu = *g_starting;
-  if (InitializeCpu(cpu) != Status::kOk && VirtualizationProblem() == nullptr) {
-    LogLine("bulkhead: a processor cannot run guests as the first one can; it stays off");
-    HaltForever();
-  }
-  EnterStartedCpu(cpu);
+  EnterStartedCpu(*g_starting);
 }
 
 }  // namespace bulkhead::arch

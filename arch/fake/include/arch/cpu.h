@@ -38,6 +38,7 @@ inline void Pause() {}
 // There is no second processor to start; tests make them (testing/fake_node.h).
 inline bool CanStartCpus() { return false; }
 inline Status StartCpu(Cpu&) { return Status::kNotSupported; }
+inline Status InitializeCpu(Cpu&) { return Status::kOk; }
 [[noreturn]] void HaltForever();  // aborts
 inline constexpr uint64_t kStackBytes = 4096;
 inline constexpr uint64_t kStackStride = 64 * 1024;
